@@ -1,0 +1,3 @@
+"""placeholder, being written"""
+from cffi import FFI
+ffibuilder = FFI()

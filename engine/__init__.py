@@ -1,0 +1,1 @@
+"""Keyturn, a device-authentication engine."""

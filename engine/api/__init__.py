@@ -1,0 +1,1 @@
+"""The application API: the IoTDA v5 REST contract on Litestar."""

@@ -1,0 +1,1 @@
+"""Frames to claims: what a peer asserts, unverified."""

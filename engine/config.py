@@ -1,0 +1,111 @@
+"""The configuration: msgspec Structs decoded from keyturn.toml. Every default is sane, every field is documented."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from engine.errors import ConfigError
+from engine.limits import Limits
+
+
+class ListenerKind(msgspec.Struct, frozen=True):
+    """One row of the listener table: flags, configuration, ready file, /readyz, demo and metric labels come from here.
+
+    `protocol` is the metric label; `what` is the help text of the flag.
+    """
+
+    name: str
+    port: int
+    protocol: str
+    what: str
+
+
+LISTENERS = (
+    ListenerKind("mqtt", 1883, "mqtt", "MQTT over TCP"),
+    ListenerKind("api", 8080, "http", "the application API, /livez, /readyz and /metrics"),
+)
+
+OFF = "off"
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a listener binds. Port 0 lets the system pick a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the verdict lets pass beyond the proof itself (DESIGN section 2).
+
+    sign_types: "both" as the reference service; "sticky" refuses sign type 0 once a device was accepted with 1;
+    "checked-only" refuses sign type 0 always. stamp_window_hours: this hour and so many before and after (sign type 1).
+    """
+
+    sign_types: Literal["both", "sticky", "checked-only"] = "both"
+    stamp_window_hours: Annotated[int, msgspec.Meta(ge=0, le=24)] = 1
+
+
+class ApiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The application API. insecure: listen in the clear on an address that is not loopback, because something in front
+    of it does the TLS. hosts: the names that a request's Host header may carry (without port)."""
+
+    insecure: bool = False
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One node. `data` is the data directory made by `keyturn init`; it is never read from the file itself.
+
+    native: whether operations behind the gate use their compiled twins ("auto": where the gate's record says so).
+    listeners: name to "host:port", "[v6]:port" or "off"; a name left out has its default.
+    exempt_networks: peers (balancers, tests) to whom the failed-attempt limits and the share per prefix do not apply.
+    """
+
+    data: Path = Path(".")
+    native: Literal["auto", "always", "never"] = "auto"
+    listeners: dict[str, str] = {}
+    exempt_networks: tuple[str, ...] = ()
+    policy: Policy = Policy()
+    api: ApiConfig = ApiConfig()
+    limits: Limits = Limits()
+
+    def address(self, name: str) -> Address | None:
+        """The address of a listener, None when it is off. ConfigError names the listener."""
+        kind = next((kind for kind in LISTENERS if kind.name == name), None)
+        if kind is None:
+            raise ConfigError(f"listeners.{name}: there is no such listener ({', '.join(k.name for k in LISTENERS)})")
+        text = self.listeners.get(name, f"127.0.0.1:{kind.port}")
+        return None if text == OFF else read_address(text, f"listeners.{name}")
+
+
+def read_address(text: str, field: str) -> Address:
+    """ "host:port" or "[v6]:port". ConfigError names the field."""
+    host, separator, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ConfigError(f"{field}: write an IPv6 address in brackets: {text!r}")
+    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ConfigError(f"{field}: expected host:port or {OFF!r}, got {text!r}")
+    return Address(host, int(port))
+
+
+def read_config(data: Path, overrides: dict[str, str] | None = None) -> Config:
+    """Read data/keyturn.toml; `overrides` are listener addresses from the command line. ConfigError names the field."""
+    path = data / "keyturn.toml"
+    try:
+        config = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: not found; make a data directory with: keyturn init --data {data}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as fault:
+        raise ConfigError(f"{path}: {fault}") from None
+    config = msgspec.structs.replace(config, data=data, listeners={**config.listeners, **(overrides or {})})
+    for name in {*config.listeners, *(kind.name for kind in LISTENERS)}:
+        config.address(name)
+    return config

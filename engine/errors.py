@@ -1,0 +1,53 @@
+"""The error tree. A rejection is a value (verdict.outcome), never one of these.
+
+Three things may be raised on purpose: the peer broke the protocol (FramingFault), the registry could not be asked
+(StoreUnavailable), and a person asked for something that cannot be done (UsageError). Anything else is a bug.
+"""
+
+
+class KeyturnError(Exception):
+    """Root of everything that Keyturn raises on purpose."""
+
+
+class FramingFault(KeyturnError):
+    """The peer's bytes break the protocol; the only kind of exception that a parser lets out.
+
+    `protocol_version` is the MQTT protocol level (3, 4 or 5) as far as the packet gave it, else None: a refusal can
+    only be worded in a version that the peer is known to speak.
+    """
+
+    def __init__(self, message: str, *, protocol_version: int | None = None) -> None:
+        super().__init__(message)
+        self.protocol_version = protocol_version
+
+
+class MalformedPacket(FramingFault):
+    """The packet cannot be parsed as the standard lays it out (MQTT 5 section 1.2, Malformed Packet; 0x81)."""
+
+
+class ProtocolViolation(FramingFault):
+    """Well formed, but not allowed by the protocol here (MQTT 5 section 1.2, Protocol Error; 0x82)."""
+
+
+class UnsupportedProtocolVersion(FramingFault):
+    """Protocol name or level that this server does not speak (MQTT 5 section 3.1.2.2; 0x84, v3 code 1)."""
+
+
+class UnknownAuthenticationMethod(FramingFault):
+    """An MQTT 5 Authentication Method was named and none is offered (MQTT 5 section 4.12; 0x8C)."""
+
+
+class PacketTooLarge(FramingFault):
+    """The announced Remaining Length is over the bound in force (MQTT 5 section 3.2.2.3.6; 0x95)."""
+
+
+class StoreUnavailable(KeyturnError):
+    """The registry could not be read or written: nothing was decided. Answered "unavailable", never yes, never no."""
+
+
+class UsageError(KeyturnError):
+    """A person's input cannot be used; the message names the field, file or flag. One line, shown without a traceback."""
+
+
+class ConfigError(UsageError):
+    """The configuration cannot be used; the message names the field."""

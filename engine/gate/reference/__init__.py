@@ -1,0 +1,1 @@
+"""The readable references of the cryptographic operations (stdlib and `cryptography`)."""

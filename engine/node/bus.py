@@ -1,0 +1,47 @@
+"""The Bus protocol: what the rooms that change the store tell the rooms that accept devices, and the way back.
+
+In one process (`workers = 0`) node/local.py is both ends; later, processes speak it over UNIX sockets.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from engine.registry.record import Activation
+
+
+class CloseReason(enum.Enum):
+    """Why the engine ends a live session."""
+
+    TAKEN_OVER = "taken_over"
+    ADMINISTRATIVE = "administrative"
+    SHUTTING_DOWN = "shutting_down"
+
+
+class Bus(Protocol):
+    """Invalidate is acknowledged: when it returns, no worker accepts the old credential any more."""
+
+    @property
+    def sequence(self) -> int:
+        """The number of the newest invalidation that this process has applied."""
+
+    def is_changed_since(self, device_id: str, sequence: int) -> bool:
+        """Whether an invalidation after `sequence` touched this device (True also when that is no longer known)."""
+
+    async def invalidate(self, device_ids: Sequence[str], *, close: bool) -> None:
+        """After a committed change: forget what is cached of these devices; with `close`, end their live sessions."""
+
+    async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
+        """Durable on return: the device_ids whose record still exists. Raises StoreUnavailable."""
+
+    def note_seen(self, activation: Activation) -> None:
+        """Batched: flushed to the store at most once a second."""
+
+    async def pin(self, device_id: str, generation: int, fingerprint: str) -> bool:
+        """Pin a certificate's fingerprint to a device that has none, durably; False when another was first."""
+
+    def online(self, device_ids: Sequence[str]) -> Mapping[str, float]:
+        """Of these devices, those with a live session, and since when (epoch seconds)."""
+
+    def close_session(self, device_id: str) -> bool:
+        """End the device's live session, if there is one, as an administrative action."""

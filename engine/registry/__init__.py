@@ -1,0 +1,1 @@
+"""Records at rest: sealing, the Store protocol and its implementations."""

@@ -1,0 +1,1 @@
+"""Outcome to session: the conversation after the verdict, and one connection per device."""

@@ -1,0 +1,64 @@
+"""The closed set of reasons, and the two outcomes of a verdict."""
+
+import enum
+
+import msgspec
+
+
+class Reason(enum.Enum):
+    """Why a peer was accepted or refused, exactly; what goes on the wire is coarser (session/replies.py).
+
+    The value is the word that audit, attempts and metric labels use.
+    """
+
+    ACCEPTED = "accepted"
+    # the peer broke the protocol
+    MALFORMED_PACKET = "malformed_packet"
+    PROTOCOL_ERROR = "protocol_error"
+    UNKNOWN_AUTHENTICATION_METHOD = "unknown_authentication_method"
+    PACKET_TOO_LARGE = "packet_too_large"
+    UNSUPPORTED_PROTOCOL_VERSION = "unsupported_protocol_version"
+    CLIENT_IDENTIFIER_NOT_VALID = "client_identifier_not_valid"
+    KEEP_ALIVE_OUT_OF_RANGE = "keep_alive_out_of_range"
+    # we could not, or would not now, decide
+    REGISTRY_UNAVAILABLE = "registry_unavailable"
+    SERVER_BUSY = "server_busy"
+    DRAINING = "draining"
+    RATE_EXCEEDED = "rate_exceeded"
+    # no proof
+    UNKNOWN_DEVICE = "unknown_device"
+    USER_NAME_DIFFERS = "user_name_differs"
+    MISSING_SECRET = "missing_secret"  # noqa: S105 - a reason, not a password
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a reason, not a password
+    WRONG_CREDENTIAL_KIND = "wrong_credential_kind"
+    WRONG_CERTIFICATE = "wrong_certificate"
+    STAMP_OUTSIDE_WINDOW = "stamp_outside_window"
+    SIGN_TYPE_NOT_ALLOWED = "sign_type_not_allowed"
+    # proved, but
+    DEVICE_FROZEN = "device_frozen"
+    PROTOCOL_NOT_ALLOWED = "protocol_not_allowed"
+    CERTIFICATE_INACTIVE = "certificate_inactive"
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The claim is proved and the device may be connected.
+
+    `first`: the device was never activated before, so the activation must be durable before the answer leaves.
+    `checked_stamp`: proved with a judged time stamp (sign type 1), which policy "sticky" remembers.
+    """
+
+    device_id: str
+    record_id: str
+    generation: int
+    first: bool
+    checked_stamp: bool
+    reason: Reason = Reason.ACCEPTED
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The answer is no, or not now; `reason` says exactly why."""
+
+    reason: Reason
+
+
+Outcome = Accepted | Rejected
