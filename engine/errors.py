@@ -46,7 +46,7 @@ class StoreUnavailable(KeyturnError):
 
 
 class UsageError(KeyturnError):
-    """A person's input cannot be used; the message names the field, file or flag. One line, shown without a traceback."""
+    """A person's input cannot be used; the message names the field, file or flag. Shown as one line."""
 
 
 class ConfigError(UsageError):

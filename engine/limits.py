@@ -14,7 +14,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connect_packet_bytes: int = 32 * 1024
     """The largest CONNECT (THREATS 2)."""
     pending_soft: int = 4096
-    """Unauthenticated connections above which CONNECT is read and answered "busy" before any password work (THREATS 3)."""
+    """Unauthenticated connections above which CONNECT is answered "busy" before any password work (THREATS 3)."""
     pending_hard: int = 8192
     """Above which the oldest one without progress is dropped (THREATS 3); 8192 x 64 KiB is the 512 MiB worst case."""
     pending_per_prefix: int = 2048

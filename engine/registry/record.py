@@ -49,7 +49,7 @@ class Credential(msgspec.Struct, frozen=True):
     """A CredentialRow with its secrets unsealed, for the length of one verdict.
 
     `known` is False for the fixed dummy that stands in for an unknown device, so that both cost the same work.
-    `primary` and `secondary` always hold bytes to compute with; `has_primary` and `has_secondary` say whether they count.
+    `primary` and `secondary` always hold bytes to compute with; has_primary and has_secondary say if they count.
     """
 
     row: CredentialRow
@@ -88,8 +88,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device as the API shows it: the descriptive row joined with the credential row.
 
-    Instants are epoch seconds (activated_at and last_seen_at with a fraction). `extension_info`, `tags` and `shadow` are
-    JSON texts. `gateway_id` is the device's own id for a direct device.
+    Instants are epoch seconds (activated_at and last_seen_at with a fraction). `extension_info`, `tags` and `shadow`
+    are JSON texts. `gateway_id` is the device's own id for a direct device.
     """
 
     record_id: str

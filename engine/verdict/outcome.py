@@ -28,8 +28,8 @@ class Reason(enum.Enum):
     # no proof
     UNKNOWN_DEVICE = "unknown_device"
     USER_NAME_DIFFERS = "user_name_differs"
-    MISSING_SECRET = "missing_secret"  # noqa: S105 - a reason, not a password
-    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a reason, not a password
+    MISSING_SECRET = "missing_secret"
+    WRONG_SECRET = "wrong_secret"
     WRONG_CREDENTIAL_KIND = "wrong_credential_kind"
     WRONG_CERTIFICATE = "wrong_certificate"
     STAMP_OUTSIDE_WINDOW = "stamp_outside_window"
