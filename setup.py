@@ -1,3 +1,3 @@
 from setuptools import setup
 
-setup(cffi_modules=["build.py:ffibuilder"])
+setup(cffi_modules=["build.py:ffibuilder"])  # pyproject.toml has no word for it

@@ -19,7 +19,10 @@ class KnownAnswer(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, Generic[F], frozen=True):
-    """One operation behind the gate. `native` loads the compiled twin, and raises ImportError where there is none."""
+    """One operation behind the gate. `native` loads the compiled twin, and raises ImportError where there is none.
+
+    The first known answer is the everyday case: its arguments are what the gate measures with.
+    """
 
     name: str
     reference: F

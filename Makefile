@@ -1,0 +1,71 @@
+# Every target sets up what it needs, once, in .venv. Needs Python 3.11, gcc and libssl-dev; says so where one is missing.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+UV ?= uv
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SETS := build demo test bench
+
+# A file per thing done: a second `make test` finds them newer than their causes and installs nothing.
+DONE := .venv/done
+VENV := $(DONE)/venv
+PROJECT := $(DONE)/project
+
+.PHONY: help setup demo check test gate bench fuzz lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(PROJECT) $(DONE)/demo ## make .venv, build the native module, install what running needs
+
+demo: setup ## start a node, connect real MQTT clients to it, show every answer (KEEP=1 keeps serving)
+	$(BIN)/keyturn demo $(if $(KEEP),--keep)
+
+check: $(PROJECT) $(DONE)/test ## formatting, lint, types
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+
+test: check ## everything that CI runs (ARGS="-k name" narrows it)
+	$(BIN)/python -m pytest $(ARGS)
+
+gate: $(PROJECT) $(DONE)/bench ## native against reference; fails where native does not earn its place
+	$(BIN)/python -m pytest -p benchmark --quiet bench/test_gate.py
+
+bench: $(PROJECT) $(DONE)/bench ## every benchmark
+	$(BIN)/python -m pytest -p benchmark --quiet bench
+	$(BIN)/python -m bench.storm
+
+# libFuzzer's own options; SECONDS a target.
+SECONDS ?= 60
+fuzz: $(PROJECT) $(DONE)/test ## fuzz every parser for SECONDS each (60)
+	@set -e; for target in tests/fuzz/fuzz_*.py; do \
+	    echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(SECONDS); done
+
+# The lists are made by uv 0.13.9 (`pip install uv==0.13.9`); wheel hashes of every platform are in them.
+LOCK := $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11
+lock: ## resolve requirements/*.txt anew
+	printf '%s\n' 'setuptools>=77' 'cffi>=2.0' | $(LOCK) --output-file requirements/build.txt -
+	$(LOCK) --output-file requirements/run.txt pyproject.toml
+	$(foreach extra,demo test bench,$(LOCK) --extra $(extra) --output-file requirements/$(extra).txt pyproject.toml;)
+
+clean: ## remove everything made here
+	rm -rf .venv .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find engine tests bench -name __pycache__ -prune -exec rm -rf {} +
+	rm -f engine/gate/_native*.so
+
+$(VENV): .ci/system-check
+	@.ci/system-check $(PYTHON)
+	$(PYTHON) -m venv .venv
+	@mkdir -p $(DONE) && touch $@
+
+$(SETS:%=$(DONE)/%): $(DONE)/%: requirements/%.txt $(VENV)
+	$(PIP) install --quiet --require-hashes -r $<
+	@touch $@
+
+# --no-build-isolation: with the build requirements that are locked. --no-deps: the requirements are locked as well.
+$(PROJECT): $(wildcard native/*.c native/*.h) build.py setup.py pyproject.toml $(DONE)/build
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,38 @@
+"""`make gate`: every native twin against its reference in one run; fails where native does not earn its place."""
+
+from collections.abc import Callable
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from rich.console import Console
+
+from engine.cli.gate import gate_table
+from engine.gate import compiled
+from engine.gate.interface import Operation
+from engine.gate.measure import Timing
+from engine.gate.selection import OPERATIONS, choose, load_twin, required_ratios
+
+seconds: dict[tuple[str, str], float] = {}
+"""(operation, implementation) to the least time of one call, filled by the measurements and read by the verdict."""
+
+for_every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+
+
+@for_every_operation
+@pytest.mark.parametrize("implementation", ["reference", "native"])
+def test_measure(benchmark: BenchmarkFixture, operation: Operation[Callable[..., object]], implementation: str) -> None:
+    benchmark.group = operation.name
+    function = operation.reference if implementation == "reference" else load_twin(operation)
+    benchmark(function, *operation.known_answers[0].arguments)
+    seconds[operation.name, implementation] = benchmark.stats.stats.min
+
+
+def test_native_earns_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    required = required_ratios()
+    choices = []
+    for operation in OPERATIONS:
+        timing = Timing(seconds[operation.name, "reference"], seconds[operation.name, "native"])
+        choices.append(choose(operation, "auto", required[operation.name], timing)[1])
+    with capsys.disabled():
+        Console().print("\n", gate_table(choices, compiled.library_version()))
+    assert [choice.operation for choice in choices if choice.chosen != "native"] == []

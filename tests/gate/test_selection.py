@@ -1,0 +1,157 @@
+"""The choice between reference and native twin: configuration, self-test, earned ratio."""
+
+import sys
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from engine.errors import ConfigError
+from engine.gate import compiled
+from engine.gate.interface import KnownAnswer, Operation
+from engine.gate.measure import Timing
+from engine.gate.record import Record, current_build
+from engine.gate.reference.secret import VERIFY_SECRET, verify_secret
+from engine.gate.selection import OPERATIONS, Operations, choose, choose_operations, required_ratios, take_record
+
+FASTER, SLOWER = Timing(3e-6, 1e-6), Timing(1.9e-6, 1e-6)
+
+
+def double(number: int) -> int:
+    return number + number
+
+
+def twin_of_double(number: int) -> int:
+    return number * 2
+
+
+def slow_twin(number: int) -> int:
+    return sum(1 for _ in range(number)) * 2
+
+
+def wrong_twin(number: int) -> int:
+    return number * 2 + (number == 0)
+
+
+def raising_twin(number: int) -> int:
+    raise ValueError(number)
+
+
+def operation_with(twin: Callable[[int], int]) -> Operation[Callable[[int], int]]:
+    known_answers = (KnownAnswer((400,), 800), KnownAnswer((0,), 0))
+    return Operation(name="double", reference=double, native=lambda: twin, known_answers=known_answers)
+
+
+def absent() -> Callable[[int], int]:
+    raise ImportError("No module named 'engine.gate._native'")
+
+
+ABSENT = msgspec.structs.replace(operation_with(double), native=absent)
+
+
+class TestConfiguration:
+    def test_never_takes_the_reference_without_looking_at_the_twin(self) -> None:
+        chosen, choice = choose(ABSENT, "never", 2.0, FASTER)
+        assert chosen is double
+        assert (choice.chosen, choice.why) == ("reference", 'native = "never"')
+
+    def test_always_takes_the_twin_however_slow_it_is(self) -> None:
+        chosen, choice = choose(operation_with(twin_of_double), "always", 2.0, SLOWER)
+        assert chosen is twin_of_double
+        assert choice.chosen == "native"
+
+    def test_always_without_a_module_is_an_error_that_names_native(self) -> None:
+        with pytest.raises(ConfigError, match=r'native = "always".*double.*no native module'):
+            choose(ABSENT, "always", 2.0, None)
+
+    @pytest.mark.parametrize("twin", [wrong_twin, raising_twin])
+    def test_always_with_a_failing_self_test_is_an_error(self, twin: Callable[[int], int]) -> None:
+        with pytest.raises(ConfigError, match=r'native = "always".*self-test failed'):
+            choose(operation_with(twin), "always", 2.0, None)
+
+
+class TestSelfTest:
+    def test_twin_with_a_wrong_answer_falls_back_and_says_which(self) -> None:
+        chosen, choice = choose(operation_with(wrong_twin), "auto", 2.0, FASTER)
+        assert chosen is double
+        assert (choice.chosen, choice.why) == ("reference", "its self-test failed: known answer 2 came out wrong")
+
+    def test_twin_that_raises_falls_back_and_says_what(self) -> None:
+        chosen, choice = choose(operation_with(raising_twin), "auto", 2.0, FASTER)
+        assert chosen is double
+        assert choice.why == "its self-test failed: known answer 1 raised ValueError"
+
+    def test_absent_module_falls_back_and_says_so(self) -> None:
+        chosen, choice = choose(ABSENT, "auto", 2.0, FASTER)
+        assert chosen is double
+        assert choice.why == "no native module (No module named 'engine.gate._native')"
+
+
+class TestEarnedRatio:
+    def test_recorded_ratio_over_the_required_takes_the_twin(self) -> None:
+        chosen, choice = choose(operation_with(slow_twin), "auto", 2.0, FASTER)
+        assert chosen is slow_twin
+        assert (choice.timing, choice.why) == (FASTER, "recorded")
+
+    def test_recorded_ratio_equal_to_the_required_takes_the_twin(self) -> None:
+        chosen, _ = choose(operation_with(slow_twin), "auto", 2.0, Timing(2e-6, 1e-6))
+        assert chosen is slow_twin
+
+    def test_recorded_ratio_under_the_required_keeps_the_reference(self) -> None:
+        chosen, choice = choose(operation_with(twin_of_double), "auto", 2.0, SLOWER)
+        assert chosen is double
+        assert (choice.chosen, choice.timing) == ("reference", SLOWER)
+
+    def test_without_a_record_a_slow_twin_is_found_out(self) -> None:
+        chosen, choice = choose(operation_with(slow_twin), "auto", 1.0, None)
+        assert chosen is double
+        assert (choice.chosen, choice.why) == ("reference", "measured at start")
+
+    def test_without_a_record_a_fast_twin_is_found_out(self) -> None:
+        operation = msgspec.structs.replace(operation_with(twin_of_double), reference=slow_twin)
+        chosen, choice = choose(operation, "auto", 1.0, None)
+        assert chosen is twin_of_double
+        assert (choice.chosen, choice.why) == ("native", "measured at start")
+
+
+class TestVerifySecret:
+    def test_configuration_reaches_the_operation(self) -> None:
+        assert choose_operations("never")[0] == Operations(verify_secret=verify_secret)
+        assert choose_operations("always")[0] == Operations(verify_secret=compiled.verify_secret)
+
+    def test_record_reaches_the_operation(self) -> None:
+        operations, (choice,) = choose_operations("auto", Record(current_build(), {"verify_secret": SLOWER}))
+        assert operations.verify_secret is verify_secret
+        assert (choice.operation, choice.timing) == ("verify_secret", SLOWER)
+
+    def test_module_that_does_not_import_leaves_the_reference(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "engine.gate.compiled", None)
+        operations, (choice,) = choose_operations("auto")
+        assert operations.verify_secret is verify_secret
+        assert "no native module" in choice.why
+
+    def test_first_known_answer_is_an_everyday_acceptance(self) -> None:
+        """It is what the gate measures with: a full-length password that the primary secret proves."""
+        assert VERIFY_SECRET.known_answers[0].answer == 1
+        assert len(VERIFY_SECRET.known_answers[0].arguments[0]) == 64
+
+
+def test_every_operation_has_a_required_ratio_and_no_other_has() -> None:
+    assert set(required_ratios()) == {operation.name for operation in OPERATIONS}
+    assert required_ratios()["verify_secret"] >= 2.0
+
+
+def test_every_operation_is_passed_down() -> None:
+    assert Operations.__struct_fields__ == tuple(operation.name for operation in OPERATIONS)
+
+
+def test_record_taken_here_is_of_this_build_and_holds_every_operation() -> None:
+    record = take_record()
+    assert record is not None
+    assert record.build == current_build()
+    assert set(record.timings) == {operation.name for operation in OPERATIONS}
+
+
+def test_no_record_is_taken_without_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "engine.gate.compiled", None)
+    assert take_record() is None
