@@ -30,6 +30,11 @@ class StoreRefusal(enum.Enum):
     PRODUCT_EXISTS = "product_id is taken"
     PRODUCT_ABSENT = "no such product in the project"
     PRODUCT_IN_USE = "the product has devices"
+    PROJECT_EXISTS = "project_id is taken"
+    PROJECT_ABSENT = "no such project"
+    ACCESS_KEY_EXISTS = "the access key is taken"
+    TOKEN_EXISTS = "the project has a token of this name, or the node this token"
+    TOKEN_ABSENT = "the project has no token of this name"
 
 
 class PageRequest(msgspec.Struct, frozen=True):
@@ -113,7 +118,7 @@ class Store(Protocol):
         """The next 24-hex record id: 8 digits of seconds, 16 of a persisted counter; grows when the clock goes back."""
 
     async def add_product(self, product: Product, audit: AuditEntry) -> StoreRefusal | None:
-        """Insert; PRODUCT_EXISTS."""
+        """Insert; PROJECT_ABSENT, PRODUCT_EXISTS."""
 
     async def delete_product(self, project_id: str, product_id: str, audit: AuditEntry) -> StoreRefusal | None:
         """Delete; PRODUCT_ABSENT, PRODUCT_IN_USE."""
@@ -132,6 +137,12 @@ class Store(Protocol):
 
         A first activation sets activated_at, clears timeout_at and writes the audit entry "device.activate"; a later
         one moves last_seen_at. checked_stamp, once true, stays until the secret is reset. The generation does not grow.
+        """
+
+    async def pin_fingerprint(self, device_id: str, generation: int, fingerprint: str, now: float) -> bool:
+        """Durably store the first certificate's fingerprint of a device that has none, generation + 1.
+
+        False, and nothing changed, when the record is not of this generation any more or has a fingerprint.
         """
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
