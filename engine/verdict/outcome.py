@@ -20,6 +20,8 @@ class Reason(enum.Enum):
     UNSUPPORTED_PROTOCOL_VERSION = "unsupported_protocol_version"
     CLIENT_IDENTIFIER_NOT_VALID = "client_identifier_not_valid"
     KEEP_ALIVE_OUT_OF_RANGE = "keep_alive_out_of_range"
+    QOS_NOT_SUPPORTED = "qos_not_supported"
+    RETAIN_NOT_SUPPORTED = "retain_not_supported"
     # we could not, or would not now, decide
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     SERVER_BUSY = "server_busy"
