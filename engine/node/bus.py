@@ -3,19 +3,10 @@
 In one process (`workers = 0`) node/local.py is both ends; later, processes speak it over UNIX sockets.
 """
 
-import enum
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from engine.registry.record import Activation
-
-
-class CloseReason(enum.Enum):
-    """Why the engine ends a live session."""
-
-    TAKEN_OVER = "taken_over"
-    ADMINISTRATIVE = "administrative"
-    SHUTTING_DOWN = "shutting_down"
 
 
 class Bus(Protocol):

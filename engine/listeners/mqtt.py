@@ -1,0 +1,292 @@
+"""The reference MQTT front: Trio tasks over non-blocking sockets; the definition and the oracle of the native front.
+
+One task accepts in batches; each connection is a task of its own around one MqttConversation, under one cancel scope
+whose deadline is the CONNECT's, then the keep-alive's.
+"""
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import structlog
+import trio
+
+from engine.claims.claim import Claim
+from engine.clock import Clock
+from engine.limits import Limits
+from engine.listeners.admit import Admission, Request
+from engine.listeners.peer import Network, Peer, peer_of
+from engine.listeners.pending import Pending
+from engine.listeners.tick import next_tick
+from engine.observe.attempts import Attempts
+from engine.observe.health import Health
+from engine.observe.metrics import ListenerMetrics
+from engine.observe.repeats import Repeats
+from engine.session.mqtt import Broken, ClaimMade, Event, MqttConversation, Refused
+from engine.session.table import CloseReason, SessionTable
+from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
+
+_READ_BYTES = 16 * 1024
+_READS_PER_TURN = 8  # a peer that always has bytes ready must not keep the others waiting
+_OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EMFILE_PAUSE_SECONDS = 0.1
+
+_log = structlog.get_logger("keyturn.mqtt")
+
+
+class FrontServices(msgspec.Struct, frozen=True):
+    """What a front is given by app."""
+
+    admission: Admission
+    sessions: SessionTable
+    pending: Pending
+    attempts: Attempts
+    metrics: ListenerMetrics
+    health: Health
+    repeats: Repeats
+    clock: Clock
+    limits: Limits
+    exempt: tuple[Network, ...]
+
+
+class _Connection:
+    """One accepted socket: its conversation, its scope, its place among the pending."""
+
+    __slots__ = ("conversation", "device_id", "number", "peer", "place", "scope", "sock")
+
+    def __init__(self, number: int, sock: socket.socket, peer: Peer, limits: Limits) -> None:
+        self.number = number
+        self.sock = sock
+        self.peer = peer
+        self.place: int | None = None
+        self.device_id: str | None = None
+        self.conversation = MqttConversation(limits)
+        self.scope = trio.CancelScope()
+
+
+class MqttFront:
+    """Serves one listening socket. `close` is how the rest of the engine reaches a connection of it."""
+
+    def __init__(self, name: str, services: FrontServices) -> None:
+        self._name = name
+        self._services = services
+        self._limits = services.limits
+        self._connections: dict[int, _Connection] = {}
+        self._numbers = 0
+        self._accepting = trio.CancelScope()
+        self._drained = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def close(self, connection: int, reason: CloseReason) -> bool:
+        """As Front.close: the goodbye is queued, the connection's own task writes it and closes."""
+        live = self._connections.get(connection)
+        if live is None:
+            return False
+        live.conversation.close(reason)
+        live.scope.cancel()
+        return True
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Accept until drained, then serve what is left. Errors of one connection, and EMFILE, leave it alive."""
+        async with trio.open_nursery() as nursery:
+            with self._accepting:
+                while True:
+                    await trio.lowlevel.wait_readable(listening)
+                    if not self._accept_batch(listening, nursery):
+                        await trio.sleep(_EMFILE_PAUSE_SECONDS)
+            # Peers are refused at once from here on, and a balancer looks elsewhere.
+            listening.close()
+        self._drained.set()
+
+    async def drain(self) -> None:
+        """Accept no more, end every connection, and return when the last one is closed.
+
+        Live sessions are told that the server shuts down; who awaits a verdict is told that it is draining.
+        """
+        self._accepting.cancel()
+        for connection in list(self._connections.values()):
+            connection.conversation.refuse(Reason.DRAINING)
+            self.close(connection.number, CloseReason.SHUTTING_DOWN)
+        await self._drained.wait()
+
+    # Accepting
+
+    def _accept_batch(self, listening: socket.socket, nursery: trio.Nursery) -> bool:
+        """Take what waits, at most accept_batch; False when the system has no descriptor or memory left."""
+        for _ in range(self._limits.accept_batch):
+            try:
+                sock, address = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError as error:
+                if self._services.repeats.is_due(f"accept {error.errno}"):
+                    _log.warning("accept failed", listener=self._name, error=error.strerror)
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    return False
+                continue
+            self._start(sock, address, nursery)
+        return True
+
+    def _start(self, sock: socket.socket, address: tuple[str, int], nursery: trio.Nursery) -> None:
+        sock.setblocking(False)
+        self._numbers += 1
+        connection = _Connection(
+            self._numbers, sock, peer_of(address[0], address[1], self._services.exempt), self._limits
+        )
+        self._services.metrics.accepted()
+        connection.place = self._services.pending.enter(connection.peer, connection.scope.cancel)
+        if connection.place is None:
+            self._services.metrics.shed()
+            sock.close()
+            return
+        self._connections[connection.number] = connection
+        nursery.start_soon(self._run, connection)
+
+    # One connection
+
+    async def _run(self, connection: _Connection) -> None:
+        with self._owned(connection):
+            try:
+                sock = connection.sock
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with connection.scope as scope:
+                    scope.deadline = trio.current_time() + self._limits.connect_seconds
+                    await self._converse(connection)
+                _say_goodbye(sock, connection.conversation.data_to_send())
+            except OSError:
+                pass  # the peer went away: this connection is over, which is all there is to know
+            except Exception:
+                if self._services.repeats.is_due("connection task"):
+                    _log.exception("a connection failed; this is a bug", listener=self._name)
+
+    @contextmanager
+    def _owned(self, connection: _Connection) -> Iterator[None]:
+        """Whatever happens, the socket is closed and every table forgets the connection."""
+        try:
+            yield
+        finally:
+            self._leave_pending(connection)
+            del self._connections[connection.number]
+            # The claimed device, not the accepted one: a commit may have come just before a cancellation. A device
+            # whose session is another connection's is not touched.
+            if connection.device_id is not None:
+                self._services.sessions.detach(connection.device_id, self, connection.number)
+            trio.lowlevel.notify_closing(connection.sock)
+            connection.sock.close()
+
+    def _leave_pending(self, connection: _Connection) -> None:
+        if connection.place is not None:
+            self._services.pending.leave(connection.place)
+            connection.place = None
+
+    async def _converse(self, connection: _Connection) -> None:
+        conversation = connection.conversation
+        reads = 0
+        while not conversation.is_over:
+            data = await _receive(connection.sock)
+            if not data:
+                return
+            if connection.place is not None:
+                self._services.pending.progress(connection.place)
+            conversation.receive_data(data)
+            while (event := conversation.next_event()) is not None:
+                await self._take(event, connection)
+            if output := conversation.data_to_send():
+                await _send(connection.sock, output, self._limits.send_seconds)
+            if conversation.keep_alive_seconds:
+                silence = conversation.keep_alive_seconds * self._limits.keep_alive_factor
+                connection.scope.deadline = trio.current_time() + silence
+            reads += 1
+            if reads % _READS_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+
+    async def _take(self, event: Event, connection: _Connection) -> None:
+        metrics = self._services.metrics
+        if isinstance(event, ClaimMade):
+            await self._judge(event.claim, connection)
+        elif isinstance(event, Refused):
+            metrics.verdict(event.reason, 0.0)
+            if event.device_id is not None:
+                self._services.attempts.record(
+                    event.device_id,
+                    event.reason,
+                    connection.peer.address,
+                    connection.peer.prefix,
+                    self._name,
+                    self._services.clock.wall(),
+                )
+            await next_tick(self._limits.refusal_tick_seconds)
+        elif isinstance(event, Broken):
+            metrics.broken(event.reason)
+        else:
+            metrics.discarded(event.payload_bytes)
+
+    async def _judge(self, claim: Claim, connection: _Connection) -> None:
+        started_at = self._services.clock.monotonic()
+        connection.device_id = claim.device_id
+        outcome = await self._outcome(claim, connection)
+        self._services.metrics.verdict(outcome.reason, self._services.clock.monotonic() - started_at)
+        if isinstance(outcome, Accepted):
+            self._leave_pending(connection)
+        else:
+            await next_tick(self._limits.refusal_tick_seconds)
+        connection.conversation.receive_verdict(outcome)
+
+    async def _outcome(self, claim: Claim, connection: _Connection) -> Outcome:
+        """Busy is said before any look-up and any password work."""
+        if self._services.pending.is_busy or self._services.health.is_lagging:
+            return Rejected(Reason.SERVER_BUSY)
+        request = Request(claim, connection.peer, self._name, self, connection.number)
+        (outcome,) = await self._services.admission.admit([request])
+        return outcome
+
+
+async def _receive(sock: socket.socket) -> bytes:
+    """What has come, b"" at the end. Tries before it waits: in a storm CONNECT is there already."""
+    while True:
+        try:
+            return sock.recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            await trio.lowlevel.wait_readable(sock)
+
+
+async def _send(sock: socket.socket, data: bytes, seconds: float) -> None:
+    """Write all of it. TimeoutError (an OSError) when the peer does not read for so long."""
+    sent = _send_now(sock, data)
+    if sent == len(data):
+        return
+    view = memoryview(data)
+    with trio.move_on_after(seconds):
+        while sent < len(data):
+            await trio.lowlevel.wait_writable(sock)
+            sent += _send_now(sock, view[sent:])
+    if sent < len(data):
+        raise TimeoutError
+
+
+def _send_now(sock: socket.socket, data: bytes | memoryview) -> int:
+    """As much as the socket takes without waiting."""
+    try:
+        return sock.send(data)
+    except (BlockingIOError, InterruptedError):
+        return 0
+
+
+def _say_goodbye(sock: socket.socket, data: bytes) -> None:
+    """Write what is left if the socket takes it at once, and read what the peer has sent meanwhile.
+
+    Closing a socket with unread bytes sends RST, which can overtake the CONNACK that says why.
+    """
+    if data:
+        _send_now(sock, data)
+    sock.shutdown(socket.SHUT_WR)
+    for _ in range(_READS_PER_TURN):
+        try:
+            if not sock.recv(_READ_BYTES):
+                return
+        except (BlockingIOError, InterruptedError):
+            return

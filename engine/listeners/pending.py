@@ -1,0 +1,56 @@
+"""Connections not authenticated yet: their cap, their share per prefix, and which one goes first (THREATS 3)."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+from engine.limits import Limits
+from engine.listeners.peer import Peer
+
+
+class Pending:
+    """One per node: all fronts share the cap. A connection leaves when it is accepted, refused or closed."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._connections: OrderedDict[int, tuple[Peer, Callable[[], None]]] = OrderedDict()
+        self._by_prefix: Counter[str] = Counter()
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    @property
+    def is_busy(self) -> bool:
+        """Above the soft mark: a CONNECT is answered "busy" before any password work."""
+        return len(self._connections) > self._limits.pending_soft
+
+    def enter(self, peer: Peer, drop: Callable[[], None]) -> int | None:
+        """A place for a new connection, None when its prefix has its share already.
+
+        Above the hard mark the connection that has gone longest without progress is dropped for it.
+        """
+        if not peer.exempt and self._by_prefix[peer.prefix] >= self._limits.pending_per_prefix:
+            return None
+        if len(self._connections) >= self._limits.pending_hard:
+            oldest, (_peer, drop_oldest) = next(iter(self._connections.items()))
+            self.leave(oldest)
+            drop_oldest()
+        self._next += 1
+        self._connections[self._next] = (peer, drop)
+        self._by_prefix[peer.prefix] += 1
+        return self._next
+
+    def progress(self, place: int) -> None:
+        """Bytes came: the connection goes to the end of the row."""
+        if place in self._connections:
+            self._connections.move_to_end(place)
+
+    def leave(self, place: int) -> None:
+        """Free the place; a second time changes nothing."""
+        entry = self._connections.pop(place, None)
+        if entry is None:
+            return
+        prefix = entry[0].prefix
+        self._by_prefix[prefix] -= 1
+        if self._by_prefix[prefix] <= 0:
+            del self._by_prefix[prefix]

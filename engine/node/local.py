@@ -1,0 +1,80 @@
+"""The Bus in one process (`workers = 0`): both ends of it."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import trio
+
+from engine.clock import Clock
+from engine.errors import StoreUnavailable
+from engine.limits import Limits
+from engine.registry.record import Activation
+from engine.registry.store import Store
+from engine.session.table import CloseReason, SessionTable
+
+
+class LocalBus:
+    """Implements Bus. What note_seen batches is written by `flush` (node/batches.py)."""
+
+    def __init__(self, store: Store, sessions: SessionTable, limits: Limits, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._sessions = sessions
+        self._limits = limits
+        self._sequence = 0
+        self._changed: OrderedDict[str, int] = OrderedDict()
+        self._forgotten = 0
+        self._seen: dict[str, Activation] = {}
+
+    @property
+    def sequence(self) -> int:
+        """As Bus.sequence."""
+        return self._sequence
+
+    def is_changed_since(self, device_id: str, sequence: int) -> bool:
+        """As Bus.is_changed_since."""
+        return self._forgotten > sequence or self._changed.get(device_id, 0) > sequence
+
+    async def invalidate(self, device_ids: Sequence[str], *, close: bool) -> None:
+        """As Bus.invalidate; in one process there is nobody else to wait for."""
+        self._sequence += 1
+        for device_id in device_ids:
+            self._changed[device_id] = self._sequence
+            self._changed.move_to_end(device_id)
+            if close:
+                self.close_session(device_id)
+        while len(self._changed) > self._limits.invalidations_remembered:
+            self._forgotten = self._changed.popitem(last=False)[1]
+        await trio.lowlevel.checkpoint()
+
+    async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
+        """As Bus.activate."""
+        return await self._store.activate(activations)
+
+    def note_seen(self, activation: Activation) -> None:
+        """As Bus.note_seen; one per device waits, the newest."""
+        self._seen[activation.device_id] = activation
+
+    async def pin(self, device_id: str, generation: int, fingerprint: str) -> bool:
+        """As Bus.pin."""
+        return await self._store.pin_fingerprint(device_id, generation, fingerprint, self._clock.wall())
+
+    def online(self, device_ids: Sequence[str]) -> Mapping[str, float]:
+        """As Bus.online."""
+        live = ((device_id, self._sessions.find(device_id)) for device_id in device_ids)
+        return {device_id: session.since for device_id, session in live if session is not None}
+
+    def close_session(self, device_id: str) -> bool:
+        """As Bus.close_session."""
+        session = self._sessions.find(device_id)
+        return session is not None and session.front.close(session.connection, CloseReason.ADMINISTRATIVE)
+
+    async def flush(self) -> None:
+        """Write what is batched. What the store cannot take now stays for the next time. Raises StoreUnavailable."""
+        seen, self._seen = self._seen, {}
+        try:
+            if seen:
+                await self._store.activate(list(seen.values()))
+        except StoreUnavailable:
+            self._seen = seen | self._seen
+            raise

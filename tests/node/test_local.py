@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import msgspec
+
+from engine.limits import Limits
+from engine.node.local import LocalBus
+from engine.registry.record import Activation
+from engine.session.table import CloseReason, DictSessionTable, Session
+from tests.helpers.stores import CLOCK, open_empty_store
+
+
+class RecordingFront:
+    """A front of no sockets: what it was asked to close."""
+
+    def __init__(self) -> None:
+        self.closed: list[tuple[int, CloseReason]] = []
+
+    def close(self, connection: int, reason: CloseReason) -> bool:
+        self.closed.append((connection, reason))
+        return True
+
+
+async def test_invalidation_is_seen_by_whoever_read_before_it(tmp_path: Path) -> None:
+    async with open_empty_store(tmp_path) as store:
+        bus = LocalBus(store, DictSessionTable(), Limits(), CLOCK)
+        before = bus.sequence
+        await bus.invalidate(["pump"], close=False)
+        assert bus.is_changed_since("pump", before)
+        assert not bus.is_changed_since("valve", before)
+        assert not bus.is_changed_since("pump", bus.sequence)
+
+
+async def test_forgotten_invalidation_counts_as_changed(tmp_path: Path) -> None:
+    """The memory is bounded; not knowing any more must fail closed."""
+    async with open_empty_store(tmp_path) as store:
+        bus = LocalBus(store, DictSessionTable(), msgspec.structs.replace(Limits(), invalidations_remembered=2), CLOCK)
+        before = bus.sequence
+        await bus.invalidate(["a", "b", "c"], close=False)
+        assert bus.is_changed_since("a", before)
+        assert bus.is_changed_since("never-touched", before)
+        await bus.invalidate(["d"], close=False)
+        assert not bus.is_changed_since("never-touched", bus.sequence)
+
+
+async def test_invalidation_closes_live_sessions_only_where_asked(tmp_path: Path) -> None:
+    async with open_empty_store(tmp_path) as store:
+        sessions, front = DictSessionTable(), RecordingFront()
+        bus = LocalBus(store, sessions, Limits(), CLOCK)
+        sessions.attach("pump", Session(front, 7, 1.5))
+        await bus.invalidate(["pump"], close=False)
+        assert front.closed == []
+        assert bus.online(["pump", "valve"]) == {"pump": 1.5}
+        await bus.invalidate(["pump", "valve"], close=True)
+        assert front.closed == [(7, CloseReason.ADMINISTRATIVE)]
+
+
+async def test_pending_notes_of_a_record_that_is_gone_do_no_harm(tmp_path: Path) -> None:
+    async with open_empty_store(tmp_path) as store:
+        bus = LocalBus(store, DictSessionTable(), Limits(), CLOCK)
+        bus.note_seen(Activation(device_id="pump", record_id="0" * 24, at=1.0))
+        await bus.flush()
+        assert await bus.activate([Activation(device_id="pump", record_id="0" * 24, at=1.0)]) == frozenset()
