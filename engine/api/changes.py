@@ -1,0 +1,37 @@
+"""What every change of the registry has in common: its audit entry, and that it is told before it is answered."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+import trio
+
+from engine.api.authentication import Caller
+from engine.api.problems import raise_refusal
+from engine.api.services import ApiServices
+from engine.registry.record import AuditEntry
+from engine.registry.store import StoreRefusal
+
+
+def audit_entry(services: ApiServices, caller: Caller, action: str, target: str, **detail: Any) -> AuditEntry:
+    """Who does what to what, now. `detail` must hold no secret."""
+    return AuditEntry(
+        at=services.clock.wall(),
+        project_id=caller.project_id,
+        actor=caller.actor,
+        action=action,
+        target=target,
+        detail=msgspec.json.encode(detail),
+    )
+
+
+async def change_device(
+    services: ApiServices, device_id: str, change: Awaitable[StoreRefusal | None], *, close: bool
+) -> None:
+    """Commit a change, then have every worker forget the old record; ApiProblem when the store refuses it.
+
+    Shielded: a committed change whose invalidation was cancelled would leave the old credential working.
+    """
+    with trio.CancelScope(shield=True):
+        raise_refusal(await change)
+        await services.bus.invalidate([device_id], close=close)

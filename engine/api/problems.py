@@ -1,0 +1,131 @@
+"""The one table of what the API refuses and how it says so. Generates docs/errors.md (iotda-rest.md A.6)."""
+
+import enum
+
+import msgspec
+
+from engine.errors import KeyturnError
+from engine.registry.store import StoreRefusal
+
+
+class Row(msgspec.Struct, frozen=True):
+    """HTTP status, error_code and error_msg of one problem.
+
+    `is_ours`: no public text gives a code, so one was taken from the free block IOTDA.090xxx. `is_gateway`: the
+    reference service refuses this in the API gateway in front, whose body also carries the request id.
+    """
+
+    status: int
+    code: str
+    message: str
+    is_ours: bool = False
+    is_gateway: bool = False
+
+
+class Problem(enum.Enum):
+    """Everything the API can refuse."""
+
+    UNAUTHENTICATED = Row(401, "APIGW.0301", "Incorrect IAM authentication information.", is_gateway=True)
+    INTERNAL = Row(500, "IOTDA.000001", "Internal server error.")
+    INVALID_INPUT = Row(400, "IOTDA.000006", "Invalid input data.")
+    MALFORMED_REQUEST = Row(400, "IOTDA.000008", "Malformed request.")
+    UNSUPPORTED_MEDIA_TYPE = Row(415, "IOTDA.000008", "The Content-Type of a request body must be application/json.")
+    INVALID_TIME = Row(400, "IOTDA.000009", "Invalid time format; write yyyyMMdd'T'HHmmss'Z'.")
+    TIMES_REVERSED = Row(400, "IOTDA.000010", "The start time is after the end time.")
+    LIMIT_OUT_OF_RANGE = Row(400, "IOTDA.000017", "The query parameter limit is out of range.")
+    MARKER_OUT_OF_RANGE = Row(400, "IOTDA.000018", "The query parameter marker is out of range.")
+    DEVICE_ABSENT = Row(404, "IOTDA.014000", "The device does not exist.")
+    DEVICE_EXISTS = Row(400, "IOTDA.014031", "The device already exists; change device_id.")
+    SUB_DEVICE_FREEZE = Row(403, "IOTDA.014038", "Sub-devices cannot be frozen.")
+    ALREADY_FROZEN = Row(403, "IOTDA.014039", "The device is frozen already.")
+    NOT_FROZEN = Row(403, "IOTDA.014040", "The device is not frozen.")
+    UNKNOWN_PATH = Row(404, "IOTDA.090001", "No such path.", is_ours=True)
+    METHOD_NOT_ALLOWED = Row(405, "IOTDA.090002", "The path does not take this method.", is_ours=True)
+    BODY_TOO_LARGE = Row(413, "IOTDA.090003", "The request body is too large.", is_ours=True)
+    MISDIRECTED = Row(421, "IOTDA.090004", "The Host header names no host that is served here.", is_ours=True)
+    HEADER_REPEATED = Row(400, "IOTDA.090005", "A header that must be given once is repeated.", is_ours=True)
+    PATH_NOT_PLAIN = Row(
+        400, "IOTDA.090006", "Paths are written without percent-encoding, dot or empty segments.", is_ours=True
+    )
+    BODY_TOO_SLOW = Row(408, "IOTDA.090007", "The request body did not arrive in time.", is_ours=True)
+    UNAVAILABLE = Row(503, "IOTDA.090008", "The registry is unavailable; nothing was decided, try again.", is_ours=True)
+    PRODUCT_ABSENT = Row(404, "IOTDA.090101", "The product does not exist.", is_ours=True)
+    PRODUCT_EXISTS = Row(400, "IOTDA.090102", "The product already exists; change product_id.", is_ours=True)
+    PRODUCT_IN_USE = Row(403, "IOTDA.090103", "The product has devices and cannot be deleted.", is_ours=True)
+    HAS_SUB_DEVICES = Row(403, "IOTDA.090104", "The device has sub-devices and cannot be deleted.", is_ours=True)
+    NODE_ID_TAKEN = Row(400, "IOTDA.090105", "The node_id belongs to another CoAP device.", is_ours=True)
+    GATEWAY_ABSENT = Row(404, "IOTDA.090106", "The gateway_id names no direct device.", is_ours=True)
+
+
+BY_REFUSAL = {
+    StoreRefusal.DEVICE_EXISTS: Problem.DEVICE_EXISTS,
+    StoreRefusal.NODE_ID_TAKEN: Problem.NODE_ID_TAKEN,
+    StoreRefusal.DEVICE_ABSENT: Problem.DEVICE_ABSENT,
+    StoreRefusal.DEVICE_HAS_SUB_DEVICES: Problem.HAS_SUB_DEVICES,
+    StoreRefusal.SUB_DEVICE: Problem.SUB_DEVICE_FREEZE,
+    StoreRefusal.ALREADY_FROZEN: Problem.ALREADY_FROZEN,
+    StoreRefusal.NOT_FROZEN: Problem.NOT_FROZEN,
+    StoreRefusal.GATEWAY_ABSENT: Problem.GATEWAY_ABSENT,
+    StoreRefusal.PROJECT_ABSENT: Problem.UNAUTHENTICATED,
+    StoreRefusal.PRODUCT_EXISTS: Problem.PRODUCT_EXISTS,
+    StoreRefusal.PRODUCT_ABSENT: Problem.PRODUCT_ABSENT,
+    StoreRefusal.PRODUCT_IN_USE: Problem.PRODUCT_IN_USE,
+}
+"""What each refusal of the store that the API can meet is called over HTTP."""
+
+
+class ApiProblem(KeyturnError):
+    """The request is refused. `detail` follows the table's message and names the field; never a secret."""
+
+    def __init__(self, problem: Problem, detail: str = "") -> None:
+        super().__init__(f"{problem.name}: {detail}")
+        self.problem = problem
+        self.detail = detail
+
+
+class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every error (iotda-rest.md A.1)."""
+
+    error_code: str
+    error_msg: str
+    request_id: str | None = None
+
+
+def problem_body(problem: Problem, detail: str, request_id: str) -> ProblemBody:
+    """The error body of a problem; the request id is in it where the reference service's gateway speaks."""
+    row = problem.value
+    message = f"{row.message} {detail}" if detail else row.message
+    return ProblemBody(row.code, message, request_id if row.is_gateway else None)
+
+
+def raise_refusal(refusal: StoreRefusal | None) -> None:
+    """ApiProblem when the store refused the change; nothing when it was made."""
+    if refusal is not None:
+        raise ApiProblem(BY_REFUSAL[refusal])
+
+
+def errors_document() -> str:
+    """docs/errors.md, whole."""
+    lines = [
+        "# Errors of the application API",
+        "",
+        "Generated from `engine/api/problems.py` by `python -m engine.api.problems > docs/errors.md`.",
+        "",
+        'Every error has the body `{"error_code": ..., "error_msg": ...}` and the header `X-Request-Id`; APIGW codes',
+        "carry `request_id` in the body too. `error_msg` goes on with the field and what is wrong with it. The message",
+        "is for people and may change; the code does not. Codes marked *ours* stand where no public text gives the",
+        "reference service's code; they come from the free block IOTDA.090xxx.",
+        "",
+        "A token that is unknown or revoked, and a token that does not own the project in the path, get the same 401:",
+        "which projects exist is nobody else's business. What is not HTTP at all is answered by a bare 400.",
+        "",
+        "| HTTP | error_code | error_msg | |",
+        "|---|---|---|---|",
+    ]
+    rows = sorted((problem.value for problem in Problem), key=lambda row: (row.code, row.status))
+    lines += [f"| {row.status} | {row.code} | {row.message} | {'ours' if row.is_ours else ''} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(errors_document(), end="")  # noqa: T201 - this is the generator's output
