@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds end in _seconds, sizes in _bytes; the rest are counts."""
 
     # Before the verdict (THREATS promises 1 to 3).
@@ -58,10 +58,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = 10.0
     """SIGTERM: how long sessions are given to close before they are cut."""
 
-    # Secrets and sign types (mqtt-device.md, "Ours").
-    stamp_window_hours: int = 1
-    """Sign type 1: this hour and so many before and after."""
-
     # The registry (DESIGN section 3).
     group_commit_seconds: float = 0.005
     group_commit_writes: int = 512
@@ -69,6 +65,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Writes waiting for the writer thread; beyond it a write is "unavailable"."""
     inline_reads: int = 16
     """Primary-key reads done on the event loop (about 8 us each); a larger batch takes one thread hop (370 us)."""
+    read_threads: int = 4
+    """Lists and large batches read at the same time, each in a thread with a connection of its own."""
     seen_flush_seconds: float = 1.0
 
     # Freshness (DESIGN section 3).
@@ -81,6 +79,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     attempts_per_device: int = 8
     refusals_per_minute: int = 256
     """Aggregated refusal rows written to the audit in a minute; the rest is one row with a count."""
+    alarm_failures: int = 60
+    """Failed attempts on one device in a minute, from wherever, that raise an alarm (THREATS 4: never a lock-out)."""
     log_repeats_seconds: float = 10.0
     """The same error is logged at most once in so long, with a count (a storm must not become a log storm)."""
     loop_lag_seconds: float = 1.0

@@ -1,0 +1,160 @@
+"""The demo's scenes, in order: what is sent, what must be answered, and how to do it. A later protocol adds rows."""
+
+import datetime
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from engine.cli.client import ApiClient, ApiRefusal
+from engine.cli.demo_clients import Answer, Protocol, answer_to_mosquitto_pub, connection, has_mosquitto_pub
+from engine.cli.password import ConnectCredentials, connect_credentials, stamp_at
+from engine.config import Address
+
+APPLICATION = "An application, over REST"
+PAHO = "Devices, with paho-mqtt"
+MOSQUITTO = "Devices, with mosquitto_pub"
+
+DEVICE = "meter-1"
+FROZEN = "meter-2"
+DELETED = "meter-3"
+UNKNOWN = "meter-9"
+
+_WRONG_SECRET = "not-its-secret"
+
+
+class Stage(msgspec.Struct):
+    """The node that is played on, and the secrets that it allocated, by device_id."""
+
+    api: ApiClient
+    mqtt: Address
+    secrets: dict[str, str] = {}
+    product_id: str = ""
+
+    def credentials(
+        self, device_id: str, *, wrong: bool = False, sign_type: str = "0", hours_ago: int = 0
+    ) -> ConnectCredentials:
+        """What this device puts into CONNECT."""
+        secret = _WRONG_SECRET if wrong else self.secrets.get(device_id, _WRONG_SECRET)
+        then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours_ago)
+        return connect_credentials(device_id, secret, stamp_at(then), sign_type)
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """One row of the demo's table; `who` is the heading above a run of rows."""
+
+    who: str
+    sent: str
+    expected: Answer
+    act: Callable[[Stage], Answer]
+
+
+def scenes() -> Sequence[Scene]:
+    """All of them. Those with mosquitto_pub only where it is installed."""
+    rows = [
+        Scene(APPLICATION, 'POST /products "Meter", MQTT', Answer(Protocol.HTTP, 201), _create_product),
+        *(_creates(device_id) for device_id in (DEVICE, FROZEN, DELETED)),
+        _calls("POST", f"/devices/{FROZEN}/freeze"),
+        _calls("DELETE", f"/devices/{DELETED}"),
+        *_both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE),
+        *_both(f"{DEVICE}, stamp checked", _ACCEPTED, DEVICE, sign_type="1"),
+        *_both(f"{DEVICE}, stamp 3 hours old", _NO_PROOF, DEVICE, sign_type="1", hours_ago=3),
+        *_both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, wrong=True),
+        *_both(f"{UNKNOWN}, which does not exist", _NO_PROOF, UNKNOWN),
+        *_both(f"{DELETED} deleted, right secret", _NO_PROOF, DELETED),
+        *_both(f"{FROZEN} frozen, right secret", _NOT_AUTHORIZED, FROZEN),
+        *_both(f"{FROZEN} frozen, wrong secret", _NO_PROOF, FROZEN, wrong=True),
+        _calls("POST", f"/devices/{FROZEN}/unfreeze"),
+        *_both(f"{FROZEN} unfrozen, right secret", _ACCEPTED, FROZEN),
+        Scene(
+            PAHO,
+            f"{DEVICE} again: the older one",
+            Answer(Protocol.MQTT_5, 0x8E),
+            _is_taken_over,
+        ),
+    ]
+    if has_mosquitto_pub():
+        rows += _both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE, client=MOSQUITTO)
+        rows += _both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, client=MOSQUITTO, wrong=True)
+    return rows
+
+
+_ACCEPTED = (Answer(Protocol.MQTT_3, 0), Answer(Protocol.MQTT_5, 0x00))
+_NO_PROOF = (Answer(Protocol.MQTT_3, 4), Answer(Protocol.MQTT_5, 0x86))
+_NOT_AUTHORIZED = (Answer(Protocol.MQTT_3, 5), Answer(Protocol.MQTT_5, 0x87))
+
+
+def _both(
+    sent: str,
+    expected: tuple[Answer, Answer],
+    device_id: str,
+    *,
+    client: str = PAHO,
+    wrong: bool = False,
+    sign_type: str = "0",
+    hours_ago: int = 0,
+) -> list[Scene]:
+    """The same CONNECT in MQTT 3.1.1 and in MQTT 5."""
+    ask = answer_to_mosquitto_pub if client == MOSQUITTO else _answer_to_paho
+
+    def acting(protocol: Protocol) -> Callable[[Stage], Answer]:
+        return lambda stage: ask(
+            stage.mqtt,
+            stage.credentials(device_id, wrong=wrong, sign_type=sign_type, hours_ago=hours_ago),
+            protocol,
+        )
+
+    return [Scene(client, sent, answer, acting(answer.protocol)) for answer in expected]
+
+
+def _answer_to_paho(server: Address, credentials: ConnectCredentials, protocol: Protocol) -> Answer:
+    with connection(server, credentials, protocol) as made:
+        return made.answer()
+
+
+def _is_taken_over(stage: Stage) -> Answer:
+    credentials = stage.credentials(DEVICE)
+    with connection(stage.mqtt, credentials, Protocol.MQTT_5) as older:
+        older.answer()
+        with connection(stage.mqtt, credentials, Protocol.MQTT_5) as newer:
+            newer.answer()
+            return older.ended()
+
+
+def _calls(method: str, path: str) -> Scene:
+    return Scene(
+        APPLICATION,
+        f"{method} {path}",
+        Answer(Protocol.HTTP, 204),
+        lambda stage: _answer_to_call(stage, method, path),
+    )
+
+
+def _answer_to_call(stage: Stage, method: str, path: str) -> Answer:
+    try:
+        status, _body = stage.api.request(method, path)
+    except ApiRefusal as refusal:
+        status = refusal.status
+    return Answer(Protocol.HTTP, status)
+
+
+def _create_product(stage: Stage) -> Answer:
+    body = {
+        "name": "Meter",
+        "device_type": "Meter",
+        "protocol_type": "MQTT",
+        "data_format": "json",
+        "service_capabilities": [],
+    }
+    status, made = stage.api.request("POST", "/products", body)
+    stage.product_id = made["product_id"]
+    return Answer(Protocol.HTTP, status)
+
+
+def _creates(device_id: str) -> Scene:
+    def act(stage: Stage) -> Answer:
+        body = {"device_id": device_id, "node_id": device_id, "product_id": stage.product_id}
+        status, made = stage.api.request("POST", "/devices", body)
+        stage.secrets[device_id] = made["auth_info"]["secret"]
+        return Answer(Protocol.HTTP, status)
+
+    return Scene(APPLICATION, f"POST /devices {device_id}", Answer(Protocol.HTTP, 201), act)

@@ -1,0 +1,80 @@
+"""The demo's clients tell what was on the wire."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from engine.cli import demo_clients
+from engine.cli.demo_clients import Answer, NoAnswer, Protocol, answer_to_mosquitto_pub, connection, mosquitto_command
+from engine.cli.password import connect_credentials
+from engine.config import Address
+
+CREDENTIALS = connect_credentials("dev", "12345678", "2025041401")
+
+
+@contextmanager
+def answering(reply: bytes) -> Iterator[Address]:
+    """A server that reads one CONNECT, answers these bytes and closes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            there, _address = server.accept()
+            with there:
+                there.recv(65536)
+                there.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield Address("127.0.0.1", server.getsockname()[1])
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "reply", "code"),
+    [
+        # Not 1: paho takes that for a wish to hear MQTT 3.1, and connects again.
+        *((Protocol.MQTT_3, bytes((0x20, 2, 0, code)), code) for code in (0, 2, 3, 4, 5)),
+        *((Protocol.MQTT_5, bytes((0x20, 3, 0, code, 0)), code) for code in (0x00, 0x81, 0x86, 0x87, 0x9F)),
+    ],
+)
+def test_paho_s_answer_is_the_code_on_the_wire(protocol: Protocol, reply: bytes, code: int) -> None:
+    with answering(reply) as server, connection(server, CREDENTIALS, protocol) as made:
+        assert made.answer() == Answer(protocol, code)
+
+
+@pytest.mark.system("mosquitto-clients")
+@pytest.mark.parametrize(
+    ("protocol", "reply", "code"),
+    [(Protocol.MQTT_3, b"\x20\x02\x00\x05", 5), (Protocol.MQTT_5, b"\x20\x03\x00\x87\x00", 0x87)],
+)
+def test_mosquitto_pub_s_answer_is_its_exit_status(protocol: Protocol, reply: bytes, code: int) -> None:
+    with answering(reply) as server:
+        assert answer_to_mosquitto_pub(server, CREDENTIALS, protocol) == Answer(protocol, code)
+
+
+def test_a_connection_that_is_closed_without_an_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_clients, "_ANSWER_SECONDS", 0.2)
+    with (
+        answering(b"") as server,
+        connection(server, CREDENTIALS, Protocol.MQTT_3) as made,
+        pytest.raises(NoAnswer, match="no CONNACK came"),
+    ):
+        made.answer()
+
+
+def test_answers_read_as_their_standards_write_them() -> None:
+    assert str(Answer(Protocol.MQTT_3, 4)) == "4 bad user name or password"
+    assert str(Answer(Protocol.MQTT_5, 0x86)) == "0x86 Bad User Name or Password"
+    assert str(Answer(Protocol.HTTP, 404)) == "404 Not Found"
+    assert str(Answer(Protocol.PROCESS, 1)) == "1 (no name)"
+
+
+def test_mosquitto_s_line_holds_all_three_fields_and_an_uplink_topic() -> None:
+    command = mosquitto_command(Address("127.0.0.1", 1883), CREDENTIALS, Protocol.MQTT_3)
+    assert command[command.index("-i") + 1] == "dev_0_0_2025041401"
+    assert command[command.index("-u") + 1] == "dev"
+    assert command[command.index("-P") + 1] == CREDENTIALS.password
+    assert "$oc/devices/dev/sys/properties/report" in command

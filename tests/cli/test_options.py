@@ -1,0 +1,42 @@
+"""Secrets come from a file, from standard input or from a prompt."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.cli.options import read_secret
+from engine.errors import UsageError
+
+
+def test_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"s3cret-1\n")
+    assert read_secret(str(tmp_path / "secret")) == "s3cret-1"
+
+
+@pytest.mark.parametrize("source", ["-", None])
+def test_from_standard_input(source: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"s3cret-1\r\n")))
+    assert read_secret(source) == "s3cret-1"
+
+
+def test_only_one_line_end_is_dropped_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b" s3cret \n\n")
+    assert read_secret(str(tmp_path / "secret")) == " s3cret \n"
+
+
+def test_a_wrong_path_is_not_read_to_its_end() -> None:
+    assert len(read_secret("/dev/zero")) == 4096
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"", "empty"), (b"\n", "empty"), (b"\xff\xfe", "not ASCII")])
+def test_what_cannot_be_a_secret_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(UsageError, match=words):
+        read_secret(str(tmp_path / "secret"))
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="absent"):
+        read_secret(str(tmp_path / "absent"))

@@ -1,0 +1,142 @@
+"""A node as a whole, embedded in this process's trio.run."""
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+import engine
+from engine.clock import Clock
+from engine.config import ApiConfig, Config
+from engine.errors import ConfigError, UsageError
+from engine.node.data_directory import initialise
+from tests.helpers.mqtt_credentials import credentials_of
+from tests.helpers.mqtt_packets import connect_packet
+from tests.helpers.nodes import open_test_node
+from tests.helpers.wire import wire_client
+
+FREE = {"mqtt": "127.0.0.1:0", "api": "127.0.0.1:0"}
+
+
+async def made(tmp_path: Path) -> Path:
+    await initialise(tmp_path / "data", None, Clock(time.time, time.monotonic))
+    return tmp_path / "data"
+
+
+async def test_listener_that_is_off_is_not_there(tmp_path: Path) -> None:
+    async with open_test_node(tmp_path, listeners={"mqtt": "off", "api": "127.0.0.1:0"}) as running:
+        assert set(running.addresses) == {"api"}
+
+
+async def test_listens_on_ipv6(tmp_path: Path) -> None:
+    async with open_test_node(tmp_path, listeners={"mqtt": "[::1]:0", "api": "[::1]:0"}) as running:
+        await running.create_product()
+        await running.create_device("pump", "0123456789abcdef")
+        client_id, user_name, password = credentials_of("pump", "0123456789abcdef")
+        async with wire_client(running.addresses["mqtt"]) as client:
+            assert await client.exchange(connect_packet(client_id, user_name, password.encode())) == b"\x20\x02\0\0"
+
+
+async def test_data_directory_is_one_nodes_alone(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    async with engine.open_node(Config(data=data, listeners=FREE)):
+        with pytest.raises(UsageError, match="another keyturn process"):
+            async with engine.open_node(Config(data=data, listeners=FREE)):
+                pass
+    async with engine.open_node(Config(data=data, listeners=FREE)):
+        pass
+
+
+async def test_address_in_use_is_named_and_nothing_is_left_open(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    async with open_test_node(tmp_path / "other") as running:
+        taken = {**FREE, "mqtt": running.addresses["mqtt"]}
+        with pytest.raises(UsageError, match=r"listeners.mqtt: 127.0.0.1:\d+: Address already in use"):
+            async with engine.open_node(Config(data=data, listeners=taken)):
+                pass
+        async with engine.open_node(Config(data=data, listeners=FREE)):
+            pass
+
+
+async def test_api_in_the_clear_listens_beyond_loopback_only_when_told(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    open_to_all = {**FREE, "api": "0.0.0.0:0"}
+    with pytest.raises(ConfigError, match=r"listeners.api: .* is not loopback"):
+        async with engine.open_node(Config(data=data, listeners=open_to_all)):
+            pass
+    async with engine.open_node(Config(data=data, listeners=open_to_all, api=ApiConfig(insecure=True))) as node:
+        assert node.addresses["api"].startswith("0.0.0.0:")
+
+
+async def test_exempt_network_that_is_none_is_named(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    with pytest.raises(ConfigError, match="exempt_networks"):
+        async with engine.open_node(Config(data=data, listeners=FREE, exempt_networks=("10.0.0.0/33",))):
+            pass
+
+
+async def test_two_nodes_live_in_one_program(tmp_path: Path) -> None:
+    async with open_test_node(tmp_path / "a") as one, open_test_node(tmp_path / "b") as other:
+        await one.create_product()
+        assert (await one.create_device("pump"))["device_id"] == "pump"
+        await other.create_product()
+        assert (await other.create_device("pump"))["device_id"] == "pump"
+
+
+async def test_amqtt_issue_187_a_new_node_refuses_everybody(tmp_path: Path) -> None:
+    """Empty configuration, no devices: closed. amqtt accepted anonymous clients when no plug-in was loaded."""
+    async with open_test_node(tmp_path) as running:
+        for packet in (
+            connect_packet("anybody_0_0_2026010100"),
+            connect_packet("anybody_0_0_2026010100", "anybody", b"x"),
+            connect_packet("", None, None),
+        ):
+            async with wire_client(running.addresses["mqtt"]) as client:
+                assert (await client.exchange(packet))[3] != 0
+                assert await client.is_closed()
+
+
+async def test_drained_node_is_not_ready_and_its_audit_is_whole(tmp_path: Path) -> None:
+    async with open_test_node(tmp_path) as running:
+
+        def ready() -> tuple[int, dict[str, object]]:
+            try:
+                with urllib.request.urlopen(f"http://{running.addresses['api']}/readyz") as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as refused:
+                return refused.code, json.load(refused)
+
+        status, body = await trio.to_thread.run_sync(ready)
+        assert (status, body["ready"]) == (200, True)
+        async with wire_client(running.addresses["mqtt"]) as client:
+            await client.exchange(connect_packet("nobody_0_0_2026010100", "nobody", b"x"))
+        await running.node.drain()
+        status, body = await trio.to_thread.run_sync(ready)
+        assert (status, body["ready"], body["draining"]) == (503, False, True)
+
+
+async def test_secrets_are_in_no_log_and_no_file_in_the_clear(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "a-secret-of-24-characters"
+    async with open_test_node(tmp_path) as running:
+        await running.create_product()
+        await running.create_device("pump", secret)
+        client_id, user_name, password = credentials_of("pump", secret)
+        async with wire_client(running.addresses["mqtt"]) as client:
+            assert (await client.exchange(connect_packet(client_id, user_name, password.encode())))[3] == 0
+        await running.node.drain()
+        told = capfd.readouterr()
+        held = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+        for word in (secret, password, running.credentials.token):
+            assert word not in told.out + told.err
+        assert secret.encode() not in held
+        assert password.encode() not in held
+        registry = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("registry.db*"))
+        assert running.credentials.token.encode() not in registry
+        assert running.credentials.secret_key.encode() not in registry
+        assert msgspec.json.encode(running.credentials.token) not in registry
