@@ -37,6 +37,7 @@ gate: $(PROJECT) $(DONE)/bench ## native against reference; fails where native d
 bench: $(PROJECT) $(DONE)/bench ## every benchmark
 	$(BIN)/python -m pytest -p benchmark --quiet bench
 	$(BIN)/python -m bench.storm
+	$(BIN)/python -m bench.enumeration
 
 # libFuzzer's own options; SECONDS a target.
 SECONDS ?= 60
