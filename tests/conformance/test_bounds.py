@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import trio
 from engine.verdict.outcome import Reason
 from tests.conformance.conftest import OpenGate, connect_as
 from tests.conformance.test_connect import refusal
-from tests.helpers.mqtt_packets import PINGREQ, packet
+from tests.helpers.mqtt_packets import PINGREQ, WillMessage, packet
 
 NOT_EXEMPT = {"exempt_networks": ()}
 
@@ -60,6 +61,35 @@ async def test_cve_2017_7651_and_cve_2023_0809_announced_lengths_allocate_nothin
                 assert await gate.answer(bytes((first, 0xFF, 0xFF, 0xFF, 0x7F))) == b""
         gc.collect()
         assert rss_bytes() - before < 16 << 20
+
+
+async def test_cve_2021_33175_and_33176_crafted_packets_leave_no_memory_behind(open_gate: OpenGate) -> None:
+    """EMQX and VerneMQ grew until they were killed: 1,500 mutations of CONNECT, each on a connection of its own."""
+    dice = random.Random(33175)
+    seeds = [connect_as(version=version, will=WillMessage("t", b"x" * 200)) for version in (3, 4, 5)]
+
+    def mutated() -> bytes:
+        data = bytearray(dice.choice(seeds))
+        for _ in range(dice.randint(1, 4)):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        return bytes(data[: dice.randint(1, len(data))])
+
+    async with open_gate(connect_seconds=0.2, refusal_tick_seconds=0.001) as gate:
+
+        async def peers(count: int) -> None:
+            for _ in range(count):
+                async with gate.client() as client:
+                    await client.send(mutated())
+
+        await peers(100)
+        gc.collect()
+        before = rss_bytes()
+        async with trio.open_nursery() as nursery:
+            for _ in range(15):
+                nursery.start_soon(peers, 100)
+        gc.collect()
+        assert rss_bytes() - before < 16 << 20
+        assert (await gate.answer(connect_as()))[3] == 0
 
 
 async def test_cve_2026_21888_five_byte_length_is_refused(open_gate: OpenGate) -> None:
