@@ -11,6 +11,7 @@ import msgspec
 from engine.registry.record import Activation, AuditEntry, Device, Product
 from engine.registry.rows import INSERT_AUDIT, INSERT_CREDENTIAL, INSERT_DEVICE, INSERT_PRODUCT
 from engine.registry.store import StoreRefusal
+from engine.registry.tags import index_tags, tags_of
 
 
 def append_audit(connection: sqlite3.Connection, entries: Iterable[AuditEntry]) -> None:
@@ -20,7 +21,7 @@ def append_audit(connection: sqlite3.Connection, entries: Iterable[AuditEntry]) 
 
 def add_product(connection: sqlite3.Connection, product: Product, audit: AuditEntry) -> StoreRefusal | None:
     """PROJECT_ABSENT, PRODUCT_EXISTS."""
-    if not _has_project(connection, product.project_id):
+    if not has_project(connection, product.project_id):
         return StoreRefusal.PROJECT_ABSENT
     if _has_product(connection, product.project_id, product.product_id):
         return StoreRefusal.PRODUCT_EXISTS
@@ -36,7 +37,7 @@ def delete_product(
     key = (project_id, product_id)
     if not _has_product(connection, *key):
         return StoreRefusal.PRODUCT_ABSENT
-    if _exists(connection, "SELECT 1 FROM device WHERE project_id = ? AND product_id = ? LIMIT 1", key):
+    if exists(connection, "SELECT 1 FROM device WHERE project_id = ? AND product_id = ? LIMIT 1", key):
         return StoreRefusal.PRODUCT_IN_USE
     connection.execute("DELETE FROM product WHERE project_id = ? AND product_id = ?", key)
     append_audit(connection, [audit])
@@ -44,16 +45,21 @@ def delete_product(
 
 
 def add_device(connection: sqlite3.Connection, device: Device, audit: AuditEntry) -> StoreRefusal | None:
-    """DEVICE_EXISTS, NODE_ID_TAKEN, PRODUCT_ABSENT, GATEWAY_ABSENT, in this order."""
+    """DEVICE_EXISTS, NODE_ID_TAKEN, FINGERPRINT_TAKEN, PRODUCT_ABSENT, GATEWAY_ABSENT, in this order."""
     # One statement instead of four: each costs the writer a wait for the interpreter's lock.
     is_taken, is_node_taken, has_product, has_gateway = connection.execute(
         """
         SELECT EXISTS (SELECT 1 FROM credential WHERE device_id = :device_id),
                :protocol = 'CoAP' AND EXISTS (SELECT 1 FROM credential WHERE node_id = :node_id AND protocol = 'CoAP'),
-               EXISTS (SELECT 1 FROM product WHERE project_id = :project_id AND product_id = :product_id),
+               EXISTS (
+                   SELECT 1 FROM product
+                   WHERE project_id = :project_id AND product_id = :product_id
+                         AND CASE WHEN protocol_type IN ('MQTT', 'CoAP') THEN protocol_type ELSE 'Other' END = :protocol
+               ),
                :gateway_id = :device_id OR EXISTS (
-                   SELECT 1 FROM device
-                   WHERE device_id = :gateway_id AND gateway_id = device_id AND project_id = :project_id
+                   SELECT 1 FROM device AS gateway JOIN device AS top ON top.device_id = gateway.gateway_id
+                   WHERE gateway.device_id = :gateway_id AND gateway.project_id = :project_id
+                         AND top.gateway_id = top.device_id
                )
         """,
         fields := msgspec.structs.asdict(device),
@@ -62,12 +68,16 @@ def add_device(connection: sqlite3.Connection, device: Device, audit: AuditEntry
         return StoreRefusal.DEVICE_EXISTS
     if is_node_taken:
         return StoreRefusal.NODE_ID_TAKEN
+    if is_fingerprint_taken(connection, device.project_id, device.device_id, device.fingerprint):
+        return StoreRefusal.FINGERPRINT_TAKEN
     if not has_product:
         return StoreRefusal.PRODUCT_ABSENT
     if not has_gateway:
         return StoreRefusal.GATEWAY_ABSENT
     connection.execute(INSERT_DEVICE, fields)
     connection.execute(INSERT_CREDENTIAL, fields)
+    if device.tags is not None:
+        index_tags(connection, device.project_id, device.record_id, device.device_id, tags_of(device.tags))
     append_audit(connection, [audit])
     return None
 
@@ -79,7 +89,7 @@ def delete_device(
     if _gateway_of(connection, project_id, device_id) is None:
         return StoreRefusal.DEVICE_ABSENT
     children = "SELECT 1 FROM device WHERE project_id = ? AND gateway_id = ? AND device_id <> gateway_id LIMIT 1"
-    if _exists(connection, children, (project_id, device_id)):
+    if exists(connection, children, (project_id, device_id)):
         return StoreRefusal.DEVICE_HAS_SUB_DEVICES
     connection.execute("DELETE FROM device WHERE device_id = ?", (device_id,))
     append_audit(connection, [audit])
@@ -145,79 +155,50 @@ def activate(connection: sqlite3.Connection, activations: Sequence[Activation]) 
 def pin_fingerprint(
     connection: sqlite3.Connection, device_id: str, generation: int, fingerprint: str, now: float
 ) -> bool:
-    """Whether the device had no fingerprint and this generation; of two that race, one is told False."""
-    pinned = connection.execute(
-        """
-        UPDATE credential SET fingerprint = ?1, generation = generation + 1
-        WHERE device_id = ?2 AND generation = ?3 AND fingerprint IS NULL
-        RETURNING project_id
-        """,
-        (fingerprint, device_id, generation),
+    """Whether the device had no fingerprint and this generation; of two that race, one is told False.
+
+    False as well when the fingerprint is another device's.
+    """
+    row = connection.execute(
+        "SELECT project_id FROM credential WHERE device_id = ? AND generation = ? AND fingerprint IS NULL",
+        (device_id, generation),
     ).fetchone()
-    if pinned is None:
+    if row is None or is_fingerprint_taken(connection, row[0], device_id, fingerprint):
         return False
-    detail = msgspec.json.encode({"fingerprint": fingerprint})
-    entry = AuditEntry(
-        at=now, project_id=pinned[0], actor="device", action="device.pin", target=device_id, detail=detail
+    connection.execute(
+        "UPDATE credential SET fingerprint = ?, generation = generation + 1 WHERE device_id = ?",
+        (fingerprint, device_id),
     )
+    detail = msgspec.json.encode({"fingerprint": fingerprint})
+    entry = AuditEntry(at=now, project_id=row[0], actor="device", action="device.pin", target=device_id, detail=detail)
     append_audit(connection, [entry])
     return True
 
 
 def create_project(connection: sqlite3.Connection, project_id: str, audit: AuditEntry) -> StoreRefusal | None:
     """PROJECT_EXISTS."""
-    if _has_project(connection, project_id):
+    if has_project(connection, project_id):
         return StoreRefusal.PROJECT_EXISTS
     connection.execute("INSERT INTO project (project_id, created_at) VALUES (?, ?)", (project_id, int(audit.at)))
     append_audit(connection, [audit])
     return None
 
 
-def add_access_key(
-    connection: sqlite3.Connection, access_key: str, project_id: str, sealed_secret_key: bytes, audit: AuditEntry
-) -> StoreRefusal | None:
-    """PROJECT_ABSENT, ACCESS_KEY_EXISTS."""
-    if not _has_project(connection, project_id):
-        return StoreRefusal.PROJECT_ABSENT
-    if _exists(connection, "SELECT 1 FROM access_key WHERE access_key = ?", (access_key,)):
-        return StoreRefusal.ACCESS_KEY_EXISTS
-    connection.execute(
-        "INSERT INTO access_key (access_key, project_id, sealed_secret_key, created_at) VALUES (?, ?, ?, ?)",
-        (access_key, project_id, sealed_secret_key, int(audit.at)),
+def is_fingerprint_taken(
+    connection: sqlite3.Connection, project_id: str, device_id: str, fingerprint: str | None
+) -> bool:
+    """Whether another device of the project has it, as its first or its second."""
+    if fingerprint is None:
+        return False
+    return exists(
+        connection,
+        """
+        SELECT 1 FROM credential WHERE project_id = ?1 AND fingerprint = ?2 AND device_id <> ?3
+        UNION ALL
+        SELECT 1 FROM credential WHERE project_id = ?1 AND secondary_fingerprint = ?2 AND device_id <> ?3
+        """,
+        (project_id, fingerprint, device_id),
     )
-    append_audit(connection, [audit])
-    return None
-
-
-def add_api_token(
-    connection: sqlite3.Connection, digest: bytes, project_id: str, name: str, audit: AuditEntry
-) -> StoreRefusal | None:
-    """PROJECT_ABSENT, TOKEN_EXISTS. A revoked token's name is free again, its digest never."""
-    if not _has_project(connection, project_id):
-        return StoreRefusal.PROJECT_ABSENT
-    taken = "SELECT 1 FROM api_token WHERE digest = ? OR (project_id = ? AND name = ? AND revoked_at IS NULL)"
-    if _exists(connection, taken, (digest, project_id, name)):
-        return StoreRefusal.TOKEN_EXISTS
-    connection.execute(
-        "INSERT INTO api_token (digest, project_id, name, created_at) VALUES (?, ?, ?, ?)",
-        (digest, project_id, name, int(audit.at)),
-    )
-    append_audit(connection, [audit])
-    return None
-
-
-def revoke_api_token(
-    connection: sqlite3.Connection, project_id: str, name: str, audit: AuditEntry
-) -> StoreRefusal | None:
-    """TOKEN_ABSENT."""
-    revoked = connection.execute(
-        "UPDATE api_token SET revoked_at = ? WHERE project_id = ? AND name = ? AND revoked_at IS NULL",
-        (int(audit.at), project_id, name),
-    ).rowcount
-    if not revoked:
-        return StoreRefusal.TOKEN_ABSENT
-    append_audit(connection, [audit])
-    return None
 
 
 def _activation_audit(project_id: str, activation: Activation) -> AuditEntry:
@@ -230,18 +211,18 @@ def _activation_audit(project_id: str, activation: Activation) -> AuditEntry:
     )
 
 
-def _exists(connection: sqlite3.Connection, statement: str, arguments: Sequence[object]) -> bool:
+def exists(connection: sqlite3.Connection, statement: str, arguments: Sequence[object]) -> bool:
+    """Whether the statement finds a row."""
     return connection.execute(statement, arguments).fetchone() is not None
 
 
-def _has_project(connection: sqlite3.Connection, project_id: str) -> bool:
-    return _exists(connection, "SELECT 1 FROM project WHERE project_id = ?", (project_id,))
+def has_project(connection: sqlite3.Connection, project_id: str) -> bool:
+    """Whether there is such a project."""
+    return exists(connection, "SELECT 1 FROM project WHERE project_id = ?", (project_id,))
 
 
 def _has_product(connection: sqlite3.Connection, project_id: str, product_id: str) -> bool:
-    return _exists(
-        connection, "SELECT 1 FROM product WHERE project_id = ? AND product_id = ?", (project_id, product_id)
-    )
+    return exists(connection, "SELECT 1 FROM product WHERE project_id = ? AND product_id = ?", (project_id, product_id))
 
 
 def _gateway_of(connection: sqlite3.Connection, project_id: str, device_id: str) -> str | None:

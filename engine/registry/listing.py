@@ -6,7 +6,15 @@ bytes of UTF-8 do.
 """
 
 import sqlite3
+from collections.abc import Sequence
 
+from engine.registry.certificate_rows import (
+    SELECT_CA,
+    SELECT_DEVICE_CERTIFICATE,
+    ca_from_row,
+    device_certificate_from_row,
+)
+from engine.registry.record import DeviceCertificate
 from engine.registry.rows import (
     SELECT_AUDIT,
     SELECT_DEVICE,
@@ -17,7 +25,22 @@ from engine.registry.rows import (
     product_from_row,
 )
 from engine.registry.store import AuditPage, DeviceFilter, DevicePage, PageRequest, ProductFilter, ProductPage
+from engine.registry.store_certificates import CaPage, DeviceCertificateFilter, DeviceCertificatePage
 
+_OF_CERTIFICATE = """
+    device_id IN (
+        SELECT device_id FROM credential
+        WHERE credential.project_id = :project_id AND fingerprint IN (:sha256, :sha1)
+        UNION
+        SELECT device_id FROM credential
+        WHERE credential.project_id = :project_id AND secondary_fingerprint IN (:sha256, :sha1)
+    )
+"""
+_SHA1_HEX_DIGITS = 40
+_MANY = 20_000
+"""Records that match from which on sorting them (5 ms) costs more than a look at the newest."""
+_WINDOW = 2_000
+"""So many of the newest are looked at (4 ms)."""
 _LAST_BEFORE_SURROGATES = 0xD7FF
 _FIRST_AFTER_SURROGATES = 0xE000
 _LAST_CODE_POINT = 0x10FFFF
@@ -47,6 +70,31 @@ class _Conditions:
         if prefix is not None:
             self.range(column, prefix, after_prefix(prefix), below="<")
 
+    def behind(self, gateway_id: str | None, *, is_cascade: bool) -> None:
+        """The sub-devices of a gateway; with is_cascade also theirs, and there is no third level."""
+        if gateway_id is None:
+            return
+        if is_cascade:
+            children = "SELECT device_id FROM device WHERE project_id = :project_id AND gateway_id = :gateway_id"
+            self._add(f"gateway_id IN (SELECT :gateway_id UNION ALL {children})", "gateway_id", gateway_id)
+            self.is_ranged = True
+        else:
+            self.equal("gateway_id", gateway_id)
+        # A direct device is its own gateway. By the record id, because that is in the index and device_id is not.
+        self.clauses.append("record_id IS NOT (SELECT record_id FROM device WHERE device_id = :gateway_id)")
+
+    def tagged(self, tags: Sequence[tuple[str, str | None]]) -> None:
+        """Devices with one of these tags."""
+        if not tags:
+            return
+        tagged = []
+        for number, (key, value) in enumerate(tags):
+            one = f"SELECT record_id FROM device_tag WHERE project_id = :project_id AND tag_key = :tag_key_{number}"  # noqa: S608 a number of ours
+            tagged.append(one if value is None else f"{one} AND tag_value = :tag_value_{number}")
+            self.values |= {f"tag_key_{number}": key, f"tag_value_{number}": value}
+        self.clauses.append(f"record_id IN ({' UNION ALL '.join(tagged)})")
+        self.is_ranged = True
+
     def _add(self, clause: str, name: str, value: object) -> None:
         self.clauses.append(clause)
         self.values[name] = value
@@ -56,17 +104,20 @@ def list_devices(
     connection: sqlite3.Connection, project_id: str, matching: DeviceFilter, page: PageRequest
 ) -> DevicePage:
     """See Store.list_devices."""
-    conditions = _Conditions(project_id)
-    conditions.equal("product_id", matching.product_id)
-    conditions.equal("gateway_id", matching.gateway_id)
-    conditions.equal("app_id", matching.app_id)
-    conditions.prefix("node_id", matching.node_id)
-    conditions.prefix("device_name", matching.device_name)
-    conditions.range("created_at", matching.created_from, matching.created_to, below="<=")
-    if matching.gateway_id is not None and not matching.is_cascade:
-        conditions.clauses.append("device_id <> gateway_id")
+    conditions = _of_devices(project_id, matching)
     count, rows = _page(connection, "device", SELECT_DEVICE, conditions, page)
     return DevicePage([device_from_row(row) for row in rows], count)
+
+
+def list_device_ids(
+    connection: sqlite3.Connection, project_id: str, matching: DeviceFilter, limit: int
+) -> Sequence[str]:
+    """See BatchStore.matching_devices."""
+    conditions = _of_devices(project_id, matching)
+    where = " AND ".join(conditions.clauses)
+    order = "+record_id" if conditions.is_ranged else "record_id"
+    picking = f"SELECT device_id FROM device WHERE {where} ORDER BY {order} DESC LIMIT :limit"  # noqa: S608 literals of this module, values are bound
+    return [device_id for (device_id,) in connection.execute(picking, {**conditions.values, "limit": limit})]
 
 
 def list_products(
@@ -78,6 +129,39 @@ def list_products(
     conditions.prefix("name", matching.product_name)
     count, rows = _page(connection, "product", SELECT_PRODUCT, conditions, page)
     return ProductPage([product_from_row(row) for row in rows], count)
+
+
+def list_cas(connection: sqlite3.Connection, project_id: str, app_id: str | None, page: PageRequest) -> CaPage:
+    """See CertificateStore.list_cas."""
+    conditions = _Conditions(project_id)
+    conditions.equal("app_id", app_id)
+    count, rows = _page(connection, "ca_certificate", SELECT_CA, conditions, page)
+    return CaPage([ca_from_row(row) for row in rows], count)
+
+
+def list_device_certificates(
+    connection: sqlite3.Connection, project_id: str, matching: DeviceCertificateFilter, page: PageRequest
+) -> DeviceCertificatePage:
+    """See CertificateStore.list_device_certificates."""
+    conditions = _Conditions(project_id)
+    conditions.prefix("common_name", matching.common_name)
+    is_sha1 = matching.fingerprint is not None and len(matching.fingerprint) == _SHA1_HEX_DIGITS
+    conditions.equal("fingerprint_sha1" if is_sha1 else "fingerprint", matching.fingerprint)
+    count, rows = _page(connection, "device_certificate", SELECT_DEVICE_CERTIFICATE, conditions, page)
+    return DeviceCertificatePage([device_certificate_from_row(row) for row in rows], count)
+
+
+def list_devices_of_certificate(
+    connection: sqlite3.Connection, certificate: DeviceCertificate, page: PageRequest
+) -> DevicePage:
+    """See CertificateStore.devices_of_certificate."""
+    conditions = _Conditions(certificate.project_id)
+    conditions.clauses.append(_OF_CERTIFICATE)
+    conditions.values |= {"sha256": certificate.fingerprint, "sha1": certificate.fingerprint_sha1}
+    # As behind a range: the few that match are sorted, the project is not walked.
+    conditions.is_ranged = True
+    count, rows = _page(connection, "device", SELECT_DEVICE, conditions, page)
+    return DevicePage([device_from_row(row) for row in rows], count)
 
 
 def list_audit(
@@ -104,13 +188,26 @@ def after_prefix(prefix: str) -> str | None:
     return None
 
 
+def _of_devices(project_id: str, matching: DeviceFilter) -> _Conditions:
+    conditions = _Conditions(project_id)
+    conditions.equal("product_id", matching.product_id)
+    conditions.behind(matching.gateway_id, is_cascade=matching.is_cascade)
+    conditions.equal("app_id", matching.app_id)
+    conditions.prefix("node_id", matching.node_id)
+    conditions.prefix("device_name", matching.device_name)
+    conditions.range("created_at", matching.created_from, matching.created_to, below="<=")
+    conditions.tagged(matching.tags)
+    return conditions
+
+
 def _page(
     connection: sqlite3.Connection, table: str, select: str, conditions: _Conditions, page: PageRequest
 ) -> tuple[int, list[Row]]:
     """How many match, and the rows of the page.
 
     The inner query picks the page from an index alone, the outer one reads the rows of just that page. Behind a range,
-    the + keeps SQLite from walking the whole project in paging order in order to save itself a sort.
+    the + keeps SQLite from walking the whole project in paging order in order to save itself a sort. Where the sort is
+    long because a great part of the project matches, the page is likely among the newest records: they come first.
     """
     where = " AND ".join(conditions.clauses)
     order = "+record_id" if conditions.is_ranged else "record_id"
@@ -118,6 +215,15 @@ def _page(
     counting = f"SELECT count(*) FROM {table} WHERE {where}"  # noqa: S608 literals of this module, values are bound
     picking = f"SELECT rowid FROM {table} WHERE {where} AND {order} < :marker"  # noqa: S608 the same
     paging = f"{picking} ORDER BY {order} DESC LIMIT :limit OFFSET :offset"
+    reading = f"{select} WHERE {table}.rowid IN ({{}}) ORDER BY {table}.record_id DESC"
     (count,) = connection.execute(counting, conditions.values).fetchone()
-    rows = connection.execute(f"{select} WHERE {table}.rowid IN ({paging}) ORDER BY {table}.record_id DESC", values)
-    return count, rows.fetchall()
+    if conditions.is_ranged and count > _MANY:
+        newest = f"SELECT rowid FROM {table} WHERE project_id = :project_id AND record_id < :marker"  # noqa: S608 the same
+        window = f"rowid IN ({newest} ORDER BY record_id DESC LIMIT {_WINDOW})"
+        # Without the project once more, or SQLite would take up its indexes again.
+        rest = " AND ".join(conditions.clauses[1:])
+        among = f"SELECT rowid FROM {table} WHERE {window} AND {rest} ORDER BY +record_id DESC"  # noqa: S608 the same
+        rows = connection.execute(reading.format(f"{among} LIMIT :limit OFFSET :offset"), values).fetchall()
+        if len(rows) == page.limit:
+            return count, rows
+    return count, connection.execute(reading.format(paging), values).fetchall()

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from engine.errors import ConfigError
+from engine.registry import schema_batches, schema_certificates
 
 _MIGRATION_1 = (
     """
@@ -131,7 +132,59 @@ _MIGRATION_1 = (
     "INSERT INTO counter (name, value) VALUES ('record_number', 0), ('record_seconds', 0)",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_MIGRATION_1,)
+# Access keys and tokens: roles, permissions, revocation.
+_MIGRATION_2: tuple[str, ...] = (
+    # The defaults are the least, so that a row that says nothing may do nothing; what stands here already may do all.
+    """
+    ALTER TABLE access_key ADD COLUMN
+        role TEXT NOT NULL DEFAULT 'read-only' CHECK (role IN ('read-only', 'operator', 'admin'))
+    """,
+    "ALTER TABLE access_key ADD COLUMN reads_secrets INTEGER NOT NULL DEFAULT 0 CHECK (reads_secrets IN (0, 1))",
+    "UPDATE access_key SET role = 'admin', reads_secrets = 1",
+    "CREATE INDEX access_key_by_project ON access_key (project_id, created_at)",
+    """
+    ALTER TABLE api_token ADD COLUMN
+        role TEXT NOT NULL DEFAULT 'read-only' CHECK (role IN ('read-only', 'operator', 'admin'))
+    """,
+    "ALTER TABLE api_token ADD COLUMN reads_secrets INTEGER NOT NULL DEFAULT 0 CHECK (reads_secrets IN (0, 1))",
+    "UPDATE api_token SET role = 'admin', reads_secrets = 1",
+)
+
+# Devices: what the reaper, the resets and the search need.
+_MIGRATION_3: tuple[str, ...] = (
+    "CREATE INDEX credential_by_timeout ON credential (timeout_at) WHERE timeout_at IS NOT NULL",
+    # Not UNIQUE: a registry of schema 1 may hold the same fingerprint twice, and must open.
+    "CREATE INDEX credential_by_fingerprint ON credential (project_id, fingerprint) WHERE fingerprint IS NOT NULL",
+    """
+    CREATE INDEX credential_by_secondary_fingerprint ON credential (project_id, secondary_fingerprint)
+    WHERE secondary_fingerprint IS NOT NULL
+    """,
+    # Searches and counts by status; 110 bytes a device.
+    "CREATE INDEX credential_by_state ON credential (project_id, frozen, activated, record_id)",
+    # Searches and counts by node_type.
+    "CREATE INDEX device_by_level ON device (project_id, (gateway_id = device_id), record_id)",
+    # What device.tags says, for looking devices up by it.
+    """
+    CREATE TABLE device_tag (
+        project_id TEXT NOT NULL,
+        tag_key TEXT NOT NULL,
+        tag_value TEXT NOT NULL,
+        record_id TEXT NOT NULL,
+        device_id TEXT NOT NULL REFERENCES device (device_id) ON DELETE CASCADE,
+        PRIMARY KEY (project_id, tag_key, tag_value, record_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX device_tag_by_value ON device_tag (project_id, tag_value, record_id)",
+    "CREATE INDEX device_tag_by_device ON device_tag (device_id)",
+)
+
+# Device CA certificates and device certificates.
+_MIGRATION_4 = schema_certificates.MIGRATION
+
+# Batch tasks and their files.
+_MIGRATION_5 = schema_batches.MIGRATION
+
+MIGRATIONS: Sequence[Sequence[str]] = (_MIGRATION_1, _MIGRATION_2, _MIGRATION_3, _MIGRATION_4, _MIGRATION_5)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -14,6 +14,9 @@ from engine.registry.database import FAULTS, open_for_reading
 
 T = TypeVar("T")
 
+_STEPS_BETWEEN_LOOKS = 50_000
+"""Instructions of SQLite's virtual machine, about 2 ms: often enough for a limit of a second, and nothing it costs."""
+
 
 class Readers:
     """One connection for the event loop, `limits.read_threads` for the threads."""
@@ -65,3 +68,23 @@ class Readers:
 def unreadable(fault: Exception) -> StoreUnavailable:
     """The outage that a fault of SQLite is."""
     return StoreUnavailable(f"the registry cannot be read: {fault}")
+
+
+def within(
+    work: Callable[[sqlite3.Connection], T], seconds: float, monotonic: Callable[[], float]
+) -> Callable[[sqlite3.Connection], T | None]:
+    """The same work with a time limit: it is broken off after so many seconds of `monotonic`, and answers None."""
+
+    def limited(connection: sqlite3.Connection) -> T | None:
+        deadline = monotonic() + seconds
+        connection.set_progress_handler(lambda: monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
+        try:
+            return work(connection)
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            return None
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    return limited

@@ -20,6 +20,21 @@ class DeviceProtocol(enum.StrEnum):
     OTHER = "Other"
 
 
+def device_protocol(protocol_type: str) -> DeviceProtocol:
+    """What the devices of a product of this protocol_type speak, as far as it matters here."""
+    return _DEVICE_PROTOCOLS.get(protocol_type, DeviceProtocol.OTHER)
+
+
+_DEVICE_PROTOCOLS = {"MQTT": DeviceProtocol.MQTT, "CoAP": DeviceProtocol.COAP}
+
+
+class CredentialRank(enum.StrEnum):
+    """Which of a device's two secrets or fingerprints is meant; both open the door (iotda-rest.md A.3)."""
+
+    PRIMARY = "PRIMARY"
+    SECONDARY = "SECONDARY"
+
+
 class CredentialRow(msgspec.Struct, frozen=True):
     """One row of the narrow credential table, secrets still sealed: all that admit reads of a device.
 
@@ -119,6 +134,59 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     sealed_secondary: bytes | None = None
     fingerprint: str | None = None
     secondary_fingerprint: str | None = None
+
+
+class CaCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A device CA certificate of a project (iotda-rest.md A.5). Its certificate_id is its record id.
+
+    `fingerprint` is the SHA-256 of `der` in lower-case hex; instants are epoch seconds. Only with `verified_at` does it
+    anchor anything: its owner has shown to hold the key. `generation` grows with every change.
+    """
+
+    certificate_id: str
+    project_id: str
+    app_id: str
+    der: bytes
+    fingerprint: str
+    common_name: str | None = None
+    owner: str | None = None
+    effective_at: int
+    expires_at: int
+    verify_code: str
+    created_at: int
+    verified_at: int | None = None
+    generation: int = 1
+    provision_enable: bool = False
+    template_id: str | None = None
+    ocsp_enable: bool = False
+    ocsp_ssl_enable: bool = False
+    ocsp_server_ca_id: str | None = None
+
+
+class CertificateStatus(enum.StrEnum):
+    """Whether a device certificate may be used; a new one may."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
+class DeviceCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate that a device has connected with; its certificate_id is its record id.
+
+    `fingerprint` and `fingerprint_sha1` are the SHA-256 and the SHA-1 of `der` in lower-case hex, as a credential holds
+    either. `generation` grows with every change.
+    """
+
+    certificate_id: str
+    project_id: str
+    der: bytes
+    fingerprint: str
+    fingerprint_sha1: str
+    common_name: str | None = None
+    expires_at: int
+    created_at: int
+    status: CertificateStatus = CertificateStatus.ACTIVE
+    generation: int = 1
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,7 +37,8 @@ def rotate_master_key(registry: Path, key_file: Path, random: Random) -> int:
             keys = keys.with_new_key(random)
             _replace(keys, key_file)
         sealer = Sealer(keys, random)
-        changed = _seal_all(connection, sealer, _seal_credentials) + _seal_all(connection, sealer, _seal_access_keys)
+        parts = (_seal_credentials, _seal_access_keys, _seal_batch_files)
+        changed = sum(_seal_all(connection, sealer, part) for part in parts)
     except sqlite3.Error as fault:
         raise StoreUnavailable(f"{registry}: {fault}") from fault
     finally:
@@ -103,6 +104,24 @@ def _seal_access_keys(connection: sqlite3.Connection, sealer: Sealer, after: str
     ]
     connection.executemany("UPDATE access_key SET sealed_secret_key = ? WHERE access_key = ?", changes)
     return len(changes), _last(rows)
+
+
+def _seal_batch_files(connection: sqlite3.Connection, sealer: Sealer, after: str) -> tuple[int, str | None]:
+    """One file: it may have megabytes."""
+    row = connection.execute(
+        """
+        SELECT sealed_content, project_id, file_id FROM batch_file WHERE file_id > ? ORDER BY file_id LIMIT 1
+        """,
+        (after,),
+    ).fetchone()
+    if row is None:
+        return 0, None
+    blob, project_id, file_id = row
+    if sealer.is_current(blob):
+        return 0, file_id
+    again = _seal_again(sealer, blob, project_id, file_id, Slot.BATCH_FILE)
+    connection.execute("UPDATE batch_file SET sealed_content = ? WHERE file_id = ?", (again, file_id))
+    return 1, file_id
 
 
 def _seal_again(sealer: Sealer, blob: bytes | None, project_id: str, record_id: str, slot: Slot) -> bytes | None:

@@ -11,11 +11,13 @@ Row = tuple[Any, ...]
 _PROTOCOLS: Mapping[str, DeviceProtocol] = {member.value: member for member in DeviceProtocol}
 _AUTH_TYPES: Mapping[str, AuthType] = {member.value: member for member in AuthType}
 
-SELECT_CREDENTIAL = """
+_SELECT_CREDENTIAL = """
     SELECT device_id, record_id, project_id, node_id, generation, protocol, auth_type, frozen, secure_access, activated,
            checked_stamp_seen, timeout_at, sealed_primary, sealed_secondary, fingerprint, secondary_fingerprint
-    FROM credential WHERE device_id = ?
+    FROM credential WHERE
 """
+SELECT_CREDENTIAL = f"{_SELECT_CREDENTIAL} device_id = ?"
+SELECT_CREDENTIAL_BY_NODE = f"{_SELECT_CREDENTIAL} node_id = ? AND protocol = 'CoAP'"
 
 # In the order of the Struct's fields; a WHERE clause is appended.
 SELECT_DEVICE = """

@@ -35,6 +35,7 @@ class Slot(enum.Enum):
     PRIMARY = b"\x01"
     SECONDARY = b"\x02"
     ACCESS_KEY = b"\x03"
+    BATCH_FILE = b"\x04"
 
 
 class MasterKeys(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 WAL: readers never wait for the writer. One thread writes (writer.py); reads use connections that cannot (readers.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -11,29 +11,36 @@ from typing import Self
 
 from engine.clock import Clock
 from engine.limits import Limits
-from engine.registry import changes, listing
+from engine.registry import changes, device_changes, listing, product_changes, searching
 from engine.registry.database import FAULTS, create_database, open_for_writing
-from engine.registry.readers import Readers, unreadable
-from engine.registry.record import Activation, AuditEntry, CredentialRow, Device, Product
+from engine.registry.readers import Readers, unreadable, within
+from engine.registry.record import Activation, AuditEntry, CredentialRank, CredentialRow, Device, Product
 from engine.registry.record_ids import RecordIds
 from engine.registry.rows import (
     SELECT_CREDENTIAL,
+    SELECT_CREDENTIAL_BY_NODE,
     SELECT_DEVICE,
     SELECT_PRODUCT,
     credential_from_row,
     device_from_row,
     product_from_row,
 )
+from engine.registry.search import DeviceSearch, SearchPage
+from engine.registry.sqlite_access import SqliteAccess, find_api_token
+from engine.registry.sqlite_batches import SqliteBatches
+from engine.registry.sqlite_certificates import SqliteCertificates
 from engine.registry.store import (
-    ApiToken,
     AuditPage,
     DeviceFilter,
     DevicePage,
+    DeviceUpdate,
     PageRequest,
     ProductFilter,
     ProductPage,
+    ProductUpdate,
     StoreRefusal,
 )
+from engine.registry.store_access import ApiToken
 from engine.registry.writer import Writer
 
 _DEVICE_IN_PROJECT = f"{SELECT_DEVICE} WHERE device_id = ? AND device.project_id = ?"
@@ -53,6 +60,9 @@ class SqliteStore:
         self._record_ids = RecordIds(writer)
         self._limits = limits
         self._clock = clock
+        self.access = SqliteAccess(readers, writer, limits)
+        self.batches = SqliteBatches(readers, writer, limits)
+        self.certificates = SqliteCertificates(readers, writer, limits)
 
     @classmethod
     def open(cls, path: Path, *, limits: Limits, clock: Clock, create: bool = False) -> Self:
@@ -73,10 +83,17 @@ class SqliteStore:
 
     async def credentials(self, device_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         """See Store. No checkpoint for up to limits.inline_reads ids."""
-        if len(device_ids) > self._limits.inline_reads:
-            return await self._readers.read_in_thread(partial(_credentials, device_ids=device_ids))
+        return await self._read_credentials(SELECT_CREDENTIAL, device_ids)
+
+    async def credentials_by_node(self, node_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+        """See Store. No checkpoint for up to limits.inline_reads ids."""
+        return await self._read_credentials(SELECT_CREDENTIAL_BY_NODE, node_ids)
+
+    async def _read_credentials(self, statement: str, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+        if len(ids) > self._limits.inline_reads:
+            return await self._readers.read_in_thread(partial(_credentials, statement=statement, ids=ids))
         try:
-            return _credentials(self._readers.inline, device_ids)
+            return _credentials(self._readers.inline, statement, ids)
         except FAULTS as fault:
             raise unreadable(fault) from fault
 
@@ -112,6 +129,15 @@ class SqliteStore:
         """See Store."""
         return await self._writer.write(partial(changes.add_product, product=product, audit=audit))
 
+    async def update_product(
+        self, project_id: str, product_id: str, update: ProductUpdate, audit: AuditEntry
+    ) -> Product | StoreRefusal:
+        """See Store."""
+        work = partial(
+            product_changes.update_product, project_id=project_id, product_id=product_id, update=update, audit=audit
+        )
+        return await self._writer.write(work)
+
     async def delete_product(self, project_id: str, product_id: str, audit: AuditEntry) -> StoreRefusal | None:
         """See Store."""
         work = partial(changes.delete_product, project_id=project_id, product_id=product_id, audit=audit)
@@ -130,6 +156,79 @@ class SqliteStore:
         """See Store."""
         work = partial(changes.set_frozen, project_id=project_id, device_id=device_id, frozen=frozen, audit=audit)
         return await self._writer.write(work)
+
+    async def update_device(
+        self, project_id: str, device_id: str, update: DeviceUpdate, audit: AuditEntry
+    ) -> StoreRefusal | None:
+        """See Store."""
+        work = partial(
+            device_changes.update_device, project_id=project_id, device_id=device_id, update=update, audit=audit
+        )
+        return await self._writer.write(work)
+
+    async def reset_secret(
+        self, project_id: str, device_id: str, record_id: str, rank: CredentialRank, sealed: bytes, audit: AuditEntry
+    ) -> StoreRefusal | None:
+        """See Store."""
+        work = partial(
+            device_changes.reset_secret,
+            project_id=project_id,
+            device_id=device_id,
+            record_id=record_id,
+            rank=rank,
+            sealed=sealed,
+            audit=audit,
+        )
+        return await self._writer.write(work)
+
+    async def reset_fingerprint(
+        self,
+        project_id: str,
+        device_id: str,
+        record_id: str,
+        rank: CredentialRank,
+        fingerprint: str | None,
+        audit: AuditEntry,
+    ) -> StoreRefusal | None:
+        """See Store."""
+        work = partial(
+            device_changes.reset_fingerprint,
+            project_id=project_id,
+            device_id=device_id,
+            record_id=record_id,
+            rank=rank,
+            fingerprint=fingerprint,
+            audit=audit,
+        )
+        return await self._writer.write(work)
+
+    async def change_tags(
+        self, project_id: str, device_id: str, bind: Mapping[str, str], unbind: Collection[str], audit: AuditEntry
+    ) -> StoreRefusal | None:
+        """See Store."""
+        work = partial(
+            device_changes.change_tags,
+            project_id=project_id,
+            device_id=device_id,
+            bind=bind,
+            unbind=unbind,
+            most=self._limits.device_tags,
+            audit=audit,
+        )
+        return await self._writer.write(work)
+
+    async def expire_devices(self, now: float, most: int) -> Sequence[str]:
+        """See Store."""
+        return await self._writer.write(partial(device_changes.expire_devices, now=now, most=most))
+
+    async def search_devices(
+        self, project_id: str, search: DeviceSearch, online: Sequence[str]
+    ) -> SearchPage | StoreRefusal:
+        """See Store. Broken off after limits.search_seconds."""
+        work = partial(searching.search_devices, project_id=project_id, search=search, online=online)
+        limited = within(work, self._limits.search_seconds, self._clock.monotonic)
+        found = await self._readers.read_in_thread(limited)
+        return StoreRefusal.SEARCH_TOO_SLOW if found is None else found
 
     async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
         """See Store."""
@@ -155,39 +254,12 @@ class SqliteStore:
 
     async def api_token(self, digest: bytes) -> ApiToken | None:
         """See Store."""
-        project_id = self._readers.read_inline(partial(_project_of_token, digest=digest))
-        return None if project_id is None else ApiToken(project_id, f"token:{digest.hex()[:8]}")
+        return self._readers.read_inline(partial(find_api_token, digest=digest))
 
     async def create_project(self, project_id: str) -> StoreRefusal | None:
         """PROJECT_EXISTS."""
         audit = self._audit(project_id, "project.create", project_id)
         return await self._writer.write(partial(changes.create_project, project_id=project_id, audit=audit))
-
-    async def add_access_key(self, access_key: str, project_id: str, sealed_secret_key: bytes) -> StoreRefusal | None:
-        """An access key and its secret key, sealed in Slot.ACCESS_KEY with the access key as record id.
-
-        PROJECT_ABSENT, ACCESS_KEY_EXISTS.
-        """
-        work = partial(
-            changes.add_access_key,
-            access_key=access_key,
-            project_id=project_id,
-            sealed_secret_key=sealed_secret_key,
-            audit=self._audit(project_id, "access-key.create", access_key),
-        )
-        return await self._writer.write(work)
-
-    async def add_api_token(self, digest: bytes, project_id: str, name: str) -> StoreRefusal | None:
-        """A token by its SHA-256, under a name of the project. PROJECT_ABSENT, TOKEN_EXISTS."""
-        audit = self._audit(project_id, "token.create", name)
-        work = partial(changes.add_api_token, digest=digest, project_id=project_id, name=name, audit=audit)
-        return await self._writer.write(work)
-
-    async def revoke_api_token(self, project_id: str, name: str) -> StoreRefusal | None:
-        """From the return on the token opens nothing. TOKEN_ABSENT."""
-        audit = self._audit(project_id, "token.revoke", name)
-        work = partial(changes.revoke_api_token, project_id=project_id, name=name, audit=audit)
-        return await self._writer.write(work)
 
     async def check(self) -> None:
         """See Store."""
@@ -205,11 +277,11 @@ class SqliteStore:
         return AuditEntry(at=self._clock.wall(), project_id=project_id, actor="keyturn", action=action, target=target)
 
 
-def _credentials(connection: Connection, device_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+def _credentials(connection: Connection, statement: str, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
     rows = {}
-    for device_id in device_ids:
-        for row in connection.execute(SELECT_CREDENTIAL, (device_id,)):
-            rows[device_id] = credential_from_row(row)
+    for one in ids:
+        for row in connection.execute(statement, (one,)):
+            rows[one] = credential_from_row(row)
     return rows
 
 
@@ -227,12 +299,6 @@ def _products(connection: Connection, project_id: str, product_ids: Sequence[str
         for row in connection.execute(_PRODUCT_IN_PROJECT, (product_id, project_id)):
             rows[product_id] = product_from_row(row)
     return rows
-
-
-def _project_of_token(connection: Connection, digest: bytes) -> str | None:
-    statement = "SELECT project_id FROM api_token WHERE digest = ? AND revoked_at IS NULL"
-    row = connection.execute(statement, (digest,)).fetchone()
-    return None if row is None else str(row[0])
 
 
 def _read_something(connection: Connection) -> None:

@@ -6,12 +6,18 @@ value. Every change writes its audit entry in the same transaction.
 """
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from engine.registry.record import Activation, AuditEntry, CredentialRow, Device, Product
+from engine.registry.record import Activation, AuditEntry, CredentialRank, CredentialRow, Device, Product
+from engine.registry.search import DeviceSearch, SearchPage
+
+if TYPE_CHECKING:  # each part knows this module's StoreRefusal, so this module cannot import a part when it runs
+    from engine.registry.store_access import AccessStore, ApiToken
+    from engine.registry.store_batches import BatchStore
+    from engine.registry.store_certificates import CertificateStore
 
 NEWEST = "f" * 24
 
@@ -21,20 +27,42 @@ class StoreRefusal(enum.Enum):
 
     DEVICE_EXISTS = "device_id is taken"
     NODE_ID_TAKEN = "node_id is taken by another CoAP device"
+    FINGERPRINT_TAKEN = "the fingerprint is another device's"
     DEVICE_ABSENT = "no such device in the project"
     DEVICE_HAS_SUB_DEVICES = "the device has sub-devices"
     SUB_DEVICE = "sub-devices cannot be frozen"
     ALREADY_FROZEN = "the device is frozen already"
     NOT_FROZEN = "the device is not frozen"
-    GATEWAY_ABSENT = "gateway_id names no direct device of the project"
+    GATEWAY_ABSENT = "gateway_id names no device of the project that may have sub-devices"
+    TOO_MANY_TAGS = "the device has as many tags as it may have"
+    TAG_ABSENT = "the device has no tag of this key"
+    SEARCH_TOO_SLOW = "the search took longer than a search may"
     PRODUCT_EXISTS = "product_id is taken"
     PRODUCT_ABSENT = "no such product in the project"
     PRODUCT_IN_USE = "the product has devices"
+    PRODUCT_PROTOCOL_IN_USE = "the product has devices of another protocol"
+    PRODUCT_TO_COAP = "another protocol_type cannot become CoAP"
+    CERTIFICATE_EXISTS = "the project has this device CA certificate already"
+    CERTIFICATE_ABSENT = "no such device CA certificate in the project"
+    TOO_MANY_CERTIFICATES = "the project has as many device CA certificates as it may have"
+    DEVICE_CERTIFICATE_ABSENT = "no such device certificate in the project"
+    BATCH_FILE_ABSENT = "no such batch file in the project"
+    BATCH_FILE_IN_USE = "an unfinished batch task reads the file"
+    TOO_MANY_BATCH_FILES = "the project has as many batch files as it may have"
+    BATCH_TASK_ABSENT = "no such batch task in the project"
+    BATCH_TASK_INITIALIZING = "the batch task is being initialized"
+    BATCH_TASK_UNFINISHED = "the batch task is not finished"
+    BATCH_TASK_FINISHED = "the batch task is finished or being stopped"
+    BATCH_TASK_NOT_RETRIED = "the batch task is not in a state to be retried"
+    TOO_MANY_BATCH_TASKS = "the project has as many unfinished batch tasks of this type as it may have"
     PROJECT_EXISTS = "project_id is taken"
     PROJECT_ABSENT = "no such project"
     ACCESS_KEY_EXISTS = "the access key is taken"
+    ACCESS_KEY_ABSENT = "the project has no such access key"
+    TOO_MANY_ACCESS_KEYS = "the project has as many access keys as it may have"
     TOKEN_EXISTS = "the project has a token of this name, or the node this token"
     TOKEN_ABSENT = "the project has no token of this name"
+    TOO_MANY_TOKENS = "the project has as many tokens as it may have"
 
 
 class PageRequest(msgspec.Struct, frozen=True):
@@ -69,7 +97,8 @@ class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
     """ListDevices' filters (iotda-rest.md A.2); None does not filter.
 
     node_id and device_name are prefixes; created_from and created_to are epoch seconds, both inclusive. `gateway_id`
-    alone matches the direct children, with is_cascade also the gateway itself.
+    alone matches the children, with is_cascade also theirs. `tags` are (key, value) pairs, of which one is enough; a
+    value of None is any.
     """
 
     product_id: str | None = None
@@ -80,6 +109,17 @@ class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
     app_id: str | None = None
     created_from: int | None = None
     created_to: int | None = None
+    tags: Sequence[tuple[str, str | None]] = ()
+
+
+class DeviceUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """What UpdateDevice changes; None leaves a field as it is. `extension_info` is a JSON text."""
+
+    device_name: str | None = None
+    description: str | None = None
+    extension_info: bytes | None = None
+    secure_access: bool | None = None
+    timeout_seconds: int | None = None
 
 
 class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,18 +129,39 @@ class ProductFilter(msgspec.Struct, frozen=True, kw_only=True):
     product_name: str | None = None
 
 
-class ApiToken(msgspec.Struct, frozen=True):
-    """A verified X-Auth-Token: whose project it opens, and the name that the audit writes."""
+class ProductUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """What UpdateProduct changes; None leaves a field as it is. `service_capabilities` is a JSON text."""
 
-    project_id: str
-    actor: str
+    name: str | None = None
+    device_type: str | None = None
+    protocol_type: str | None = None
+    data_format: str | None = None
+    manufacturer_name: str | None = None
+    industry: str | None = None
+    description: str | None = None
+    service_capabilities: bytes | None = None
 
 
 class Store(Protocol):
     """The registry, as every room above sees it."""
 
+    @property
+    def certificates(self) -> "CertificateStore":
+        """Device CAs and device certificates."""
+
+    @property
+    def access(self) -> "AccessStore":
+        """Access keys and tokens."""
+
+    @property
+    def batches(self) -> "BatchStore":
+        """Batch tasks and their files."""
+
     async def credentials(self, device_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         """The credential rows of those ids that exist. The hot path: SQLite answers a few without a thread hop."""
+
+    async def credentials_by_node(self, node_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+        """The credential rows of the CoAP devices with those node_ids, by node_id. As hot as `credentials`."""
 
     async def devices(self, project_id: str, device_ids: Sequence[str]) -> Mapping[str, Device]:
         """The devices of the project among these ids."""
@@ -120,11 +181,71 @@ class Store(Protocol):
     async def add_product(self, product: Product, audit: AuditEntry) -> StoreRefusal | None:
         """Insert; PROJECT_ABSENT, PRODUCT_EXISTS."""
 
+    async def update_product(
+        self, project_id: str, product_id: str, update: ProductUpdate, audit: AuditEntry
+    ) -> Product | StoreRefusal:
+        """Change what is different, and put before and after into the audit; the product as it is then.
+
+        PRODUCT_ABSENT, PRODUCT_TO_COAP, PRODUCT_PROTOCOL_IN_USE (a device keeps the protocol that it was made with).
+        """
+
     async def delete_product(self, project_id: str, product_id: str, audit: AuditEntry) -> StoreRefusal | None:
         """Delete; PRODUCT_ABSENT, PRODUCT_IN_USE."""
 
     async def add_device(self, device: Device, audit: AuditEntry) -> StoreRefusal | None:
-        """Insert; DEVICE_EXISTS, NODE_ID_TAKEN, PRODUCT_ABSENT, GATEWAY_ABSENT (at most two levels)."""
+        """Insert; DEVICE_EXISTS, NODE_ID_TAKEN, FINGERPRINT_TAKEN, PRODUCT_ABSENT, GATEWAY_ABSENT.
+
+        A gateway is a direct device or a sub-device of one: there are two levels of sub-devices.
+        PRODUCT_ABSENT also when the product's protocol is not the device's any more: it was changed in the meantime.
+        """
+
+    async def update_device(
+        self, project_id: str, device_id: str, update: DeviceUpdate, audit: AuditEntry
+    ) -> StoreRefusal | None:
+        """Change what is different, and put before and after into the audit; nothing different, nothing written.
+
+        Another timeout runs anew from audit.at, unless the device is activated. The generation grows when something
+        changes that a verdict depends on. DEVICE_ABSENT.
+        """
+
+    async def reset_secret(
+        self, project_id: str, device_id: str, record_id: str, rank: CredentialRank, sealed: bytes, audit: AuditEntry
+    ) -> StoreRefusal | None:
+        """Replace a secret, generation + 1; DEVICE_ABSENT (also when the device is another record by now).
+
+        With a new primary secret checked_stamp_seen begins anew. With a new secondary one it does not: what protects
+        the primary secret from replays must not end because another secret was added.
+        """
+
+    async def reset_fingerprint(
+        self,
+        project_id: str,
+        device_id: str,
+        record_id: str,
+        rank: CredentialRank,
+        fingerprint: str | None,
+        audit: AuditEntry,
+    ) -> StoreRefusal | None:
+        """Replace or (None) empty a fingerprint, generation + 1; DEVICE_ABSENT, FINGERPRINT_TAKEN."""
+
+    async def change_tags(
+        self, project_id: str, device_id: str, bind: Mapping[str, str], unbind: Collection[str], audit: AuditEntry
+    ) -> StoreRefusal | None:
+        """Bind tags (a key that is bound gets its new value), unbind others; DEVICE_ABSENT, TAG_ABSENT, TOO_MANY_TAGS.
+
+        `audit` gets before and after.
+        """
+
+    async def expire_devices(self, now: float, most: int) -> Sequence[str]:
+        """Delete devices that were not activated by timeout_at, at most so many; their device_ids.
+
+        Each with the audit entry "device.expire". A device that has sub-devices stays, as it would for DeleteDevice.
+        """
+
+    async def search_devices(
+        self, project_id: str, search: DeviceSearch, online: Sequence[str]
+    ) -> SearchPage | StoreRefusal:
+        """The devices that a search finds; SEARCH_TOO_SLOW. `online`: the devices with a live session."""
 
     async def delete_device(self, project_id: str, device_id: str, audit: AuditEntry) -> StoreRefusal | None:
         """Delete; DEVICE_ABSENT, DEVICE_HAS_SUB_DEVICES."""
@@ -142,7 +263,8 @@ class Store(Protocol):
     async def pin_fingerprint(self, device_id: str, generation: int, fingerprint: str, now: float) -> bool:
         """Durably store the first certificate's fingerprint of a device that has none, generation + 1.
 
-        False, and nothing changed, when the record is not of this generation any more or has a fingerprint.
+        False, and nothing changed, when the record is not of this generation any more or has a fingerprint, and when
+        the fingerprint is another device's of the project: a certificate belongs to one device.
         """
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
@@ -153,7 +275,7 @@ class Store(Protocol):
     ) -> AuditPage:
         """Audit entries of the project, newest first, below the sequence number `before`."""
 
-    async def api_token(self, digest: bytes) -> ApiToken | None:
+    async def api_token(self, digest: bytes) -> "ApiToken | None":
         """The token with this SHA-256 digest, if it exists and is not revoked."""
 
     async def check(self) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from engine.registry.sqlite import SqliteStore
 
-OpenStore = Callable[[], Awaitable[SqliteStore]]
+OpenStore = Callable[..., Awaitable[SqliteStore]]
+"""Takes limits to change."""
 
 
 class Contract:

@@ -36,6 +36,16 @@ class LookUpContract(Contract):
         assert await store.devices(PROJECT, [*padding, "pump-2"]) == await store.devices(PROJECT, ["pump-2"])
         assert await store.products(PROJECT, [*padding, "pumps"]) == {"pumps": product()}
 
+    async def test_coap_device_is_found_by_its_node_id_and_no_other_is(self, store: SqliteStore) -> None:
+        await store.add_product(product("meters", record_id=record_id(9), protocol_type="CoAP"), audit())
+        await store.add_device(device(1, node_id="n", product_id="meters", protocol=DeviceProtocol.COAP), audit())
+        await store.add_device(device(2, node_id="n"), audit())
+        await store.add_device(device(3, node_id="m"), audit())
+
+        for asked in (["n", "m", "absent", ""], ["n", *(f"absent-{number}" for number in range(600))]):
+            assert await store.credentials_by_node(asked) == {"n": (await store.credentials(["pump-1"]))["pump-1"]}
+        assert await store.credentials_by_node([]) == {}
+
     async def test_device_is_read_as_it_was_added(self, store: SqliteStore) -> None:
         added = device(
             device_name="泵 1",
@@ -84,6 +94,8 @@ class LookUpContract(Contract):
         """A lone surrogate has no UTF-8: the store must raise nothing that its callers do not expect."""
         with pytest.raises(StoreUnavailable):
             await store.credentials(["\ud800"])
+        with pytest.raises(StoreUnavailable):
+            await store.credentials_by_node(["\ud800"])
 
 
 class ChangeContract(Contract):
@@ -98,12 +110,14 @@ class ChangeContract(Contract):
         assert await store.add_device(again, audit()) is StoreRefusal.DEVICE_EXISTS
 
     async def test_node_id_is_unique_over_coap_devices_alone(self, store: SqliteStore) -> None:
-        await store.add_product(product(project_id=OTHER_PROJECT), audit())
-        coap = device(1, node_id="n", protocol=DeviceProtocol.COAP)
-        await store.add_device(coap, audit())
+        for project_id in (PROJECT, OTHER_PROJECT):
+            valves = product("valves", record_id="2" * 24, protocol_type="CoAP", project_id=project_id)
+            await store.add_product(valves, audit())
+        coap = device(1, node_id="n", product_id="valves", protocol=DeviceProtocol.COAP)
+        assert await store.add_device(coap, audit()) is None
 
         mqtt = device(2, node_id="n")
-        elsewhere = device(3, node_id="n", protocol=DeviceProtocol.COAP, project_id=OTHER_PROJECT)
+        elsewhere = msgspec.structs.replace(coap, device_id="pump-3", record_id=record_id(3), project_id=OTHER_PROJECT)
 
         assert await store.add_device(mqtt, audit()) is None
         assert await store.add_device(elsewhere, audit()) is StoreRefusal.NODE_ID_TAKEN
@@ -114,14 +128,15 @@ class ChangeContract(Contract):
         assert await store.add_device(device(product_id="valves"), audit()) is StoreRefusal.PRODUCT_ABSENT
         assert await store.add_device(elsewhere, audit()) is StoreRefusal.PRODUCT_ABSENT
 
-    async def test_gateway_must_be_a_direct_device_of_the_project(self, store: SqliteStore) -> None:
-        """At most two levels (iotda-rest.md A.3)."""
+    async def test_gateway_must_be_a_device_of_the_project_with_at_most_one_above_it(self, store: SqliteStore) -> None:
+        """At most two levels of sub-devices (iotda-rest.md A.3)."""
         await store.add_product(product(project_id=OTHER_PROJECT), audit())
         await store.add_device(device(1), audit())
 
         assert await store.add_device(device(2, gateway_id="pump-1"), audit()) is None
-        for gateway, project in (("pump-2", PROJECT), ("absent", PROJECT), ("pump-1", OTHER_PROJECT)):
-            below = device(3, gateway_id=gateway, project_id=project)
+        assert await store.add_device(device(3, gateway_id="pump-2"), audit()) is None
+        for gateway, project in (("pump-3", PROJECT), ("absent", PROJECT), ("pump-1", OTHER_PROJECT)):
+            below = device(4, gateway_id=gateway, project_id=project)
             assert await store.add_device(below, audit()) is StoreRefusal.GATEWAY_ABSENT
 
     async def test_refused_change_leaves_no_trace(self, store: SqliteStore) -> None:

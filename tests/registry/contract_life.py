@@ -1,4 +1,4 @@
-"""The contract of record ids, administration, cancelling, closing and opening again."""
+"""The contract of record ids, cancelling, closing and opening again."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,9 +8,9 @@ import trio.testing
 
 from engine.errors import StoreUnavailable
 from engine.registry.sqlite import SqliteStore
-from engine.registry.store import ApiToken, DeviceFilter, PageRequest, StoreRefusal
+from engine.registry.store import DeviceFilter, PageRequest
 from tests.registry.contract import Contract, OpenStore
-from tests.registry.samples import NOW, OTHER_PROJECT, PROJECT, audit, device
+from tests.registry.samples import NOW, PROJECT, audit, device
 
 
 class RecordIdContract(Contract):
@@ -72,49 +72,6 @@ class PinContract(Contract):
         assert not await store.pin_fingerprint("pump-1", 2, "a" * 64, NOW)
         assert not await store.pin_fingerprint("nobody", 1, "a" * 64, NOW)
         assert (await store.credentials(["pump-1"]))["pump-1"].fingerprint is None
-
-
-class AdministrationContract(Contract):
-    """Projects, access keys, tokens: what init and the command line need."""
-
-    async def test_token_opens_its_project_until_it_is_revoked(self, store: SqliteStore) -> None:
-        digest = bytes(range(32))
-        assert await store.add_api_token(digest, PROJECT, "init") is None
-
-        assert await store.api_token(digest) == ApiToken(PROJECT, "token:00010203")
-        assert await store.api_token(bytes(32)) is None
-        assert await store.revoke_api_token(PROJECT, "init") is None
-        assert await store.api_token(digest) is None
-        assert await store.revoke_api_token(PROJECT, "init") is StoreRefusal.TOKEN_ABSENT
-
-    async def test_revoked_token_never_comes_back_but_its_name_may(self, store: SqliteStore) -> None:
-        digest, other = bytes(32), bytes(range(32))
-        await store.add_api_token(digest, PROJECT, "init")
-
-        assert await store.add_api_token(other, PROJECT, "init") is StoreRefusal.TOKEN_EXISTS
-        await store.revoke_api_token(PROJECT, "init")
-        assert await store.add_api_token(digest, PROJECT, "again") is StoreRefusal.TOKEN_EXISTS
-        assert await store.add_api_token(other, PROJECT, "init") is None
-
-    async def test_administration_is_refused_with_its_reason(self, store: SqliteStore) -> None:
-        assert await store.create_project(PROJECT) is StoreRefusal.PROJECT_EXISTS
-        assert await store.add_api_token(bytes(32), "absent", "t") is StoreRefusal.PROJECT_ABSENT
-        assert await store.add_access_key("AK", "absent", b"sealed") is StoreRefusal.PROJECT_ABSENT
-        assert await store.add_access_key("AK", PROJECT, b"sealed") is None
-        assert await store.add_access_key("AK", OTHER_PROJECT, b"sealed") is StoreRefusal.ACCESS_KEY_EXISTS
-
-    async def test_administration_is_audited_without_secrets(self, store: SqliteStore) -> None:
-        await store.add_access_key("AK", PROJECT, b"sealed")
-        await store.add_api_token(bytes(32), PROJECT, "init")
-        await store.revoke_api_token(PROJECT, "init")
-
-        entries = [entry for _sequence, entry in (await store.list_audit(PROJECT, limit=3)).entries]
-
-        assert [(entry.actor, entry.action, entry.target) for entry in entries] == [
-            ("keyturn", "token.revoke", "init"),
-            ("keyturn", "token.create", "init"),
-            ("keyturn", "access-key.create", "AK"),
-        ]
 
 
 class LifeContract(Contract):

@@ -76,7 +76,7 @@ class ListContract(Contract):
         assert await ids_of(store, DeviceFilter(node_id="node-2")) == ["pump-2"]
         assert await ids_of(store, DeviceFilter(app_id="other")) == ["pump-3"]
         assert await ids_of(store, DeviceFilter(gateway_id="pump-1")) == ["pump-3"]
-        assert await ids_of(store, DeviceFilter(gateway_id="pump-1", is_cascade=True)) == ["pump-3", "pump-1"]
+        assert await ids_of(store, DeviceFilter(gateway_id="pump-1", is_cascade=True)) == ["pump-3"]
         assert await ids_of(store, DeviceFilter(created_from=NOW)) == ["pump-3", "pump-2"]
         assert await ids_of(store, DeviceFilter(created_to=NOW)) == ["pump-2", "pump-1"]
         assert await ids_of(store, DeviceFilter(product_id="pumps", node_id="node-", app_id="app")) == ["pump-1"]

@@ -1,5 +1,6 @@
 """Records for the registry's tests: one valid of each, every field replaceable, and a store to put them in."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from engine.clock import Clock
 from engine.limits import Limits
 from engine.registry.record import AuditEntry, AuthType, Device, DeviceProtocol, Product
 from engine.registry.sqlite import SqliteStore
+from engine.registry.store_access import AccessKey, ApiToken, Role
 
 NOW = 1_700_000_000
 CLOCK = Clock(wall=lambda: float(NOW), monotonic=time.monotonic)
@@ -64,6 +66,32 @@ def audit(action: str = "device.create", target: str = "pump-1", **changes: Any)
     """An entry of PROJECT, with these fields changed."""
     entry = AuditEntry(at=float(NOW), project_id=PROJECT, actor="token:0123abcd", action=action, target=target)
     return msgspec.structs.replace(entry, **changes)
+
+
+def access_key(name: str = "AK", **changes: Any) -> AccessKey:
+    """An access key of PROJECT that may do all, with these fields changed."""
+    key = AccessKey(
+        access_key=name,
+        project_id=PROJECT,
+        sealed_secret_key=b"sealed",
+        role=Role.ADMIN,
+        reads_secrets=True,
+        created_at=NOW,
+    )
+    return msgspec.structs.replace(key, **changes)
+
+
+def api_token(name: str = "init", **changes: Any) -> ApiToken:
+    """A token of PROJECT that may do all, its digest made from its name, with these fields changed."""
+    token = ApiToken(
+        digest=hashlib.sha256(name.encode()).digest(),
+        project_id=PROJECT,
+        name=name,
+        role=Role.ADMIN,
+        reads_secrets=True,
+        created_at=NOW,
+    )
+    return msgspec.structs.replace(token, **changes)
 
 
 def open_sqlite(path: Path, *, create: bool = False, **limits: Any) -> SqliteStore:

@@ -4,9 +4,15 @@
 later call opens the same registry again. What it opened it closes.
 """
 
+from tests.registry.contract_access import AccessContract
+from tests.registry.contract_batches import BatchContract
+from tests.registry.contract_certificates import CertificateContract
 from tests.registry.contract_changes import ActivationContract, ChangeContract, LookUpContract
-from tests.registry.contract_life import AdministrationContract, LifeContract, PinContract, RecordIdContract
+from tests.registry.contract_devices import ExpiryContract, ResetContract, TagContract, UpdateContract
+from tests.registry.contract_life import LifeContract, PinContract, RecordIdContract
 from tests.registry.contract_lists import ListContract
+from tests.registry.contract_products import ProductContract
+from tests.registry.contract_search import SearchContract
 
 
 class StoreContract(
@@ -14,9 +20,17 @@ class StoreContract(
     ChangeContract,
     ActivationContract,
     ListContract,
+    SearchContract,
+    UpdateContract,
+    ResetContract,
+    TagContract,
+    ExpiryContract,
     RecordIdContract,
     PinContract,
-    AdministrationContract,
+    AccessContract,
+    ProductContract,
+    CertificateContract,
+    BatchContract,
     LifeContract,
 ):
     """All of it."""

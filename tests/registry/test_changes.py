@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.registry import changes
+from engine.registry import changes, sqlite_access
 from engine.registry.database import create_database, open_for_writing
 from engine.registry.record import AuditEntry
 from engine.registry.store import StoreRefusal
-from tests.registry.samples import OTHER_PROJECT, PROJECT, audit, device, product
+from tests.registry.samples import OTHER_PROJECT, PROJECT, access_key, api_token, audit, device, product
 
 Change = Callable[[sqlite3.Connection, AuditEntry], StoreRefusal | None]
 
 CHANGES: dict[str, Change] = {
     "create_project": lambda c, entry: changes.create_project(c, OTHER_PROJECT, entry),
-    "add_access_key": lambda c, entry: changes.add_access_key(c, "AK", PROJECT, b"sealed", entry),
-    "add_api_token": lambda c, entry: changes.add_api_token(c, bytes(range(32)), PROJECT, "new", entry),
-    "revoke_api_token": lambda c, entry: changes.revoke_api_token(c, PROJECT, "init", entry),
+    "add_access_key": lambda c, entry: sqlite_access.add_access_key(c, access_key("AK-2"), 9, entry),
+    "revoke_access_key": lambda c, entry: sqlite_access.revoke_access_key(c, PROJECT, "AK", entry),
+    "add_api_token": lambda c, entry: sqlite_access.add_api_token(c, api_token("new"), 9, entry),
+    "revoke_api_token": lambda c, entry: sqlite_access.revoke_api_token(c, PROJECT, "init", entry),
     "add_product": lambda c, entry: changes.add_product(c, product("valves", record_id="2" * 24), entry),
     "delete_product": lambda c, entry: changes.delete_product(c, PROJECT, "unused", entry),
     "add_device": lambda c, entry: changes.add_device(c, device(2), entry),
@@ -32,7 +33,8 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     create_database(tmp_path / "registry.db")
     connection = open_for_writing(tmp_path / "registry.db")
     changes.create_project(connection, PROJECT, audit())
-    changes.add_api_token(connection, bytes(32), PROJECT, "init", audit())
+    sqlite_access.add_access_key(connection, access_key("AK"), 9, audit())
+    sqlite_access.add_api_token(connection, api_token("init"), 9, audit())
     changes.add_product(connection, product(), audit())
     changes.add_product(connection, product("unused", record_id="3" * 24), audit())
     changes.add_device(connection, device(), audit())

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.registry import listing
+from engine.registry import changes, listing
 from engine.registry.database import create_database, open_for_writing
 from engine.registry.listing import after_prefix
-from engine.registry.store import DeviceFilter, PageRequest, ProductFilter
-from tests.registry.samples import NOW, PROJECT
+from engine.registry.store import NEWEST, DeviceFilter, PageRequest, ProductFilter
+from tests.registry.samples import NOW, PROJECT, audit, device, product, record_id
 
 
 @given(st.text(max_size=4), st.text(max_size=4))
@@ -85,3 +85,37 @@ def test_audit_is_walked_in_its_order(connection: sqlite3.Connection, target: st
     plan = plan_of(connection, lambda: listing.list_audit(connection, PROJECT, target, 1000, 50))
 
     assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("window", [1, 4, 9, 50])
+@pytest.mark.parametrize("matching", [DeviceFilter(node_id="node-"), DeviceFilter(created_from=NOW + 3)])
+def test_look_at_the_newest_first_changes_no_page(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, window: int, matching: DeviceFilter
+) -> None:
+    """Where many match, the page is sought among the newest records before all that match are sorted."""
+    changes.create_project(connection, PROJECT, audit())
+    changes.add_product(connection, product(), audit())
+    for number in range(30):
+        changes.add_device(connection, device(number, created_at=NOW + number % 7), audit())
+    pages = [
+        PageRequest(limit=limit, marker=marker, offset=offset)
+        for limit in (1, 3, 10, 50)
+        for marker in (NEWEST, record_id(12), record_id(2), record_id(0))
+        for offset in (0, 2, 20)
+    ]
+    sorted_pages = [listing.list_devices(connection, PROJECT, matching, page) for page in pages]
+    monkeypatch.setattr(listing, "_MANY", 5)
+    monkeypatch.setattr(listing, "_WINDOW", window)
+
+    assert [listing.list_devices(connection, PROJECT, matching, page) for page in pages] == sorted_pages
+
+
+def test_look_at_the_newest_reads_no_other(connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or SQLite would sort all that match after all."""
+    monkeypatch.setattr(listing, "_MANY", -1)
+    page = PageRequest(limit=1)
+    plan = plan_of(connection, lambda: listing.list_devices(connection, PROJECT, DeviceFilter(device_name="p"), page))
+
+    looking = plan[1 : plan.index("LIST SUBQUERY 1") + 3]
+    assert any("(project_id=? AND record_id<?)" in step for step in looking), looking
+    assert not any("device_by_name" in step for step in looking), looking

@@ -1,5 +1,6 @@
 """Reading: connections that cannot write, one state for the length of a read."""
 
+import itertools
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import trio.testing
 from engine.errors import StoreUnavailable
 from engine.limits import Limits
 from engine.registry.database import create_database, open_for_writing
-from engine.registry.readers import Readers
+from engine.registry.readers import Readers, within
 
 INSERT = "INSERT INTO project (project_id, created_at) VALUES (?, 0)"
 COUNT = "SELECT count(*) FROM project"
@@ -103,3 +104,23 @@ async def test_late_reader_meets_a_closed_registry_and_does_not_wait(readers: Re
         await readers.read_in_thread(lambda connection: connection.execute(COUNT).fetchone())
     with pytest.raises(StoreUnavailable):
         readers.read_inline(lambda connection: connection.execute(COUNT).fetchone())
+
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+async def test_work_past_its_time_is_broken_off_and_the_connection_serves_on(readers: Readers) -> None:
+    """Time is an argument: this clock moves a second with every look at it."""
+    seconds = itertools.count()
+
+    def count(connection: sqlite3.Connection) -> int:
+        return int(connection.execute(ENDLESS).fetchone()[0])
+
+    for _ in range(3):
+        assert await readers.read_in_thread(within(count, 2.0, lambda: float(next(seconds)))) is None
+        assert await readers.read_in_thread(lambda connection: connection.execute(COUNT).fetchone()) == (0,)
+
+
+async def test_fault_within_its_time_is_an_outage(readers: Readers) -> None:
+    with pytest.raises(StoreUnavailable, match="absent"):
+        await readers.read_in_thread(within(lambda c: c.execute("SELECT * FROM absent"), 1.0, lambda: 0.0))

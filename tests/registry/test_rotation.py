@@ -13,7 +13,8 @@ from engine.registry import rotation
 from engine.registry.record import CredentialRow
 from engine.registry.rotation import rotate_master_key
 from engine.registry.sealing import MasterKeys, Sealer, Slot
-from tests.registry.samples import PROJECT, audit, device, open_sqlite, record_id, seed
+from tests.registry.batch_samples import batch_file
+from tests.registry.samples import PROJECT, access_key, audit, device, open_sqlite, record_id, seed
 
 DEVICES = [f"pump-{number}" for number in range(7)]
 
@@ -23,7 +24,7 @@ class Crash(Exception):
 
 
 class Sealed:
-    """A registry with sealed secrets: seven devices, three of them with two, one without; and an access key."""
+    """Sealed secrets: seven devices, three of them with two, one without; an access key; three batch files."""
 
     def __init__(self, directory: Path) -> None:
         self.registry = directory / "registry.db"
@@ -41,7 +42,12 @@ class Sealed:
             second = sealer.seal(b"second-%d" % number, PROJECT, record_id(number), Slot.SECONDARY)
             sealed = device(number, sealed_primary=first, sealed_secondary=second if number < 3 else None)
             await store.add_device(sealed if number else device(0, sealed_primary=None), audit())
-        await store.add_access_key("AK", PROJECT, sealer.seal(b"access", PROJECT, "AK", Slot.ACCESS_KEY))
+        sealed = sealer.seal(b"access", PROJECT, "AK", Slot.ACCESS_KEY)
+        await store.access.add_access_key(access_key("AK", sealed_secret_key=sealed), audit())
+        for number in range(3):
+            file = batch_file(number)
+            content = sealer.seal(b"file-%d" % number, PROJECT, file.file_id, Slot.BATCH_FILE)
+            await store.batches.add_file(file, content, audit())
         self.rows = dict(await store.credentials(DEVICES))
         await store.close()
 
@@ -53,6 +59,11 @@ class Sealed:
         sealer = Sealer(MasterKeys.read(self.key_file), os.urandom)
         store = open_sqlite(self.registry)
         rows = await store.credentials(DEVICES)
+        for number in range(3):
+            file_id = batch_file(number).file_id
+            content = await store.batches.file_content(PROJECT, file_id)
+            assert content is not None
+            assert sealer.unseal(content, PROJECT, file_id, Slot.BATCH_FILE) == b"file-%d" % number
         await store.close()
         for number, name in enumerate(DEVICES):
             opened = sealer.open_credential(rows[name])
@@ -81,7 +92,7 @@ async def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sealed:
 async def test_rotation_seals_everything_under_one_new_key(sealed: Sealed) -> None:
     before = MasterKeys.read(sealed.key_file)
 
-    assert sealed.rotate() == 9
+    assert sealed.rotate() == 12
 
     after = MasterKeys.read(sealed.key_file)
     assert len(after.keys) == 1

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -34,8 +35,8 @@ class TestSqliteStore(StoreContract):
         path = tmp_path / "registry.db"
         opened: list[SqliteStore] = []
 
-        async def open_store() -> SqliteStore:
-            opened.append(open_sqlite(path, create=not opened))
+        async def open_store(**limits: Any) -> SqliteStore:
+            opened.append(open_sqlite(path, create=not opened, **limits))
             if len(opened) == 1:
                 await seed(opened[0])
             return opened[-1]
