@@ -30,7 +30,11 @@ _OF_PARAMETER = {
     "end_time": Problem.INVALID_TIME,
 }
 """Query parameters whose faults have codes of their own (iotda-rest.md A.6)."""
-_HEADERS = {Problem.UNAUTHENTICATED: {"WWW-Authenticate": "X-Auth-Token"}, Problem.UNAVAILABLE: {"Retry-After": "1"}}
+_HEADERS = {
+    Problem.UNAUTHENTICATED: {"WWW-Authenticate": "X-Auth-Token, SDK-HMAC-SHA256, V11-HMAC-SHA256"},
+    Problem.UNAVAILABLE: {"Retry-After": "1"},
+    Problem.BUSY: {"Retry-After": "1"},
+}
 
 PROBLEMS = {
     status: ResponseSpec(ProblemBody, generate_examples=False, description=" or ".join(sorted(codes)))

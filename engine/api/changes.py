@@ -1,16 +1,18 @@
 """What every change of the registry has in common: its audit entry, and that it is told before it is answered."""
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import trio
 
 from engine.api.authentication import Caller
-from engine.api.problems import raise_refusal
+from engine.api.problems import raise_refusal, unless_refused
 from engine.api.services import ApiServices
 from engine.registry.record import AuditEntry
 from engine.registry.store import StoreRefusal
+
+Changed = TypeVar("Changed")
 
 
 def audit_entry(services: ApiServices, caller: Caller, action: str, target: str, **detail: Any) -> AuditEntry:
@@ -23,6 +25,14 @@ def audit_entry(services: ApiServices, caller: Caller, action: str, target: str,
         target=target,
         detail=msgspec.json.encode(detail),
     )
+
+
+async def change_certificates(services: ApiServices, change: Awaitable[Changed | StoreRefusal]) -> Changed:
+    """Commit a change of a device CA or a device certificate, then have every worker judge by it; shielded as below."""
+    with trio.CancelScope(shield=True):
+        changed = unless_refused(await change)
+        await services.bus.invalidate_certificates()
+    return changed
 
 
 async def change_device(

@@ -19,7 +19,7 @@ from engine.api.schema import (
     compact_time,
     precise_time,
 )
-from engine.registry.record import AuthType, Device
+from engine.registry.record import AuthType, CredentialRank, Device
 
 Status = Literal["ONLINE", "OFFLINE", "ABNORMAL", "INACTIVE", "FROZEN"]
 NodeType = Literal["ENDPOINT", "GATEWAY", "UNKNOWN"]
@@ -61,8 +61,64 @@ class CreateDevice(msgspec.Struct, frozen=True, kw_only=True):
     auth_info: AuthInfo | None = None
 
 
+class UpdateAuthInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What UpdateDevice changes of how a device proves itself."""
+
+    secure_access: Annotated[bool, Meta(description="Only over a secured protocol.")] | None = None
+    timeout: Timeout | None = None
+
+
+class UpdateDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of UpdateDevice; what is absent stays as it is."""
+
+    device_name: Annotated[str, Meta(max_length=256, pattern=NAME)] | None = None
+    description: Annotated[str, Meta(max_length=2048, pattern=NAME)] | None = None
+    extension_info: Annotated[JsonObject, Meta(description="Anything, at most 1 KB.")] | None = None
+    auth_info: UpdateAuthInfo | None = None
+
+
+class ResetDeviceSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of ResetDeviceSecret."""
+
+    secret: Annotated[Secret, Meta(description="Hexadecimal for CoAP devices; allocated when absent.")] | None = None
+    force_disconnect: Annotated[bool, Meta(description="End the live session.")] | None = None
+    secret_type: Annotated[CredentialRank, Meta(description="PRIMARY when absent.")] | None = None
+
+    def __repr__(self) -> str:
+        """Never a secret."""
+        return f"<ResetDeviceSecret {self.secret_type}>"
+
+
+class ResetSecretAnswer(msgspec.Struct, frozen=True):
+    """The secret that the device has from now on."""
+
+    device_id: str
+    secret: str
+    secret_type: CredentialRank
+
+    def __repr__(self) -> str:
+        """Never a secret."""
+        return f"<ResetSecretAnswer {self.device_id!r} {self.secret_type}>"
+
+
+class ResetFingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of ResetFingerprint."""
+
+    fingerprint: Annotated[Fingerprint, Meta(description="Emptied when absent.")] | None = None
+    force_disconnect: Annotated[bool, Meta(description="End the live session.")] | None = None
+    fingerprint_type: Annotated[CredentialRank, Meta(description="PRIMARY when absent.")] | None = None
+
+
+class ResetFingerprintAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fingerprint that the device has from now on, if it has one."""
+
+    device_id: str
+    fingerprint_type: CredentialRank
+    fingerprint: str | None = None
+
+
 class AuthInfoAnswer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """How a device proves itself. `timeout` is in the answer of the creation only."""
+    """How a device proves itself. `timeout` is in the answers of the creation, and of an update that changed it."""
 
     auth_type: str
     secure_access: bool

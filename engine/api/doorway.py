@@ -3,7 +3,7 @@
 Plain ASGI around the application, because these rules hold for paths that no route has, too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,8 @@ from engine.limits import Limits
 
 REQUEST_ID = "request_id"
 """Where scope["state"] holds the id of the request."""
+EXCHANGE = "exchange"
+"""Where scope["state"] holds the Exchange."""
 
 _REQUEST_ID_BYTES = 16
 _DISCARDED_BODIES = 16
@@ -63,7 +65,8 @@ class Doorway:
             return
         request_id = self._services.randomness(_REQUEST_ID_BYTES).hex()
         scope.setdefault("state", {})[REQUEST_ID] = request_id
-        exchange = _Exchange(receive, send, request_id, self._services.limits)
+        exchange = Exchange(receive, send, request_id, self._services.limits)
+        scope["state"][EXCHANGE] = exchange
         problem = find_objection(scope["headers"], scope["raw_path"], self._services.hosts)
         if problem is not None:
             await _answer(problem, request_id, exchange.send)
@@ -75,7 +78,7 @@ class Doorway:
             _log.exception("a response broke off; this is a bug", request_id=request_id)
 
 
-class _Exchange:
+class Exchange:
     """One request's `receive` and `send`, with what every one gets: a deadline for the body, and headers.
 
     Most clients write the whole body before they read. An answer given before that (401, 413) would be lost in the
@@ -89,9 +92,30 @@ class _Exchange:
         self._deadline = trio.current_time() + limits.api_seconds
         self._discardable_bytes = _DISCARDED_BODIES * limits.api_body_bytes
         self._is_body_over = False
+        self._kept_body: bytes | None = None
+
+    async def read_body(self, most_bytes: int, note: Callable[[int], None] = lambda _size: None) -> bytes:
+        """The whole body, which `receive` gives again after this. `note` is told how much of it is held.
+
+        ApiProblem when it is more than `most_bytes`, or does not come whole and in time.
+        """
+        body = bytearray()
+        while not self._is_body_over:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise ApiProblem(Problem.BODY_TOO_SLOW)
+            body += message["body"]
+            if len(body) > most_bytes:
+                raise ApiProblem(Problem.BODY_TOO_LARGE)
+            note(len(body))
+        self._kept_body = bytes(body)
+        return self._kept_body
 
     async def receive(self) -> Any:
         """The next part of the body. ApiProblem once api_seconds have passed since the request began."""
+        if self._kept_body is not None:
+            body, self._kept_body = self._kept_body, None
+            return {"type": "http.request", "body": body, "more_body": False}
         with trio.move_on_at(self._deadline):
             message = await self._receive()
             self._is_body_over = not (message["type"] == "http.request" and message["more_body"])

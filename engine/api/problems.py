@@ -1,11 +1,14 @@
 """The one table of what the API refuses and how it says so. Generates docs/errors.md (iotda-rest.md A.6)."""
 
 import enum
+from typing import TypeVar
 
 import msgspec
 
 from engine.errors import KeyturnError
 from engine.registry.store import StoreRefusal
+
+T = TypeVar("T")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -26,10 +29,12 @@ class Problem(enum.Enum):
     """Everything the API can refuse."""
 
     UNAUTHENTICATED = Row(401, "APIGW.0301", "Incorrect IAM authentication information.", is_gateway=True)
+    FORBIDDEN = Row(403, "IOTDA.000022", "The caller has no permission for this.")
     INTERNAL = Row(500, "IOTDA.000001", "Internal server error.")
     INVALID_INPUT = Row(400, "IOTDA.000006", "Invalid input data.")
     MALFORMED_REQUEST = Row(400, "IOTDA.000008", "Malformed request.")
     UNSUPPORTED_MEDIA_TYPE = Row(415, "IOTDA.000008", "The Content-Type of a request body must be application/json.")
+    NOT_A_FORM = Row(415, "IOTDA.000008", "The Content-Type of an upload must be multipart/form-data.")
     INVALID_TIME = Row(400, "IOTDA.000009", "Invalid time format; write yyyyMMdd'T'HHmmss'Z'.")
     TIMES_REVERSED = Row(400, "IOTDA.000010", "The start time is after the end time.")
     LIMIT_OUT_OF_RANGE = Row(400, "IOTDA.000017", "The query parameter limit is out of range.")
@@ -39,6 +44,8 @@ class Problem(enum.Enum):
     SUB_DEVICE_FREEZE = Row(403, "IOTDA.014038", "Sub-devices cannot be frozen.")
     ALREADY_FROZEN = Row(403, "IOTDA.014039", "The device is frozen already.")
     NOT_FROZEN = Row(403, "IOTDA.014040", "The device is not frozen.")
+    CERTIFICATE_CONTENT = Row(400, "IOTDA.014301", "Invalid certificate content.")
+    PROOF_FAILED = Row(400, "IOTDA.014308", "Operation not allowed. The verification certificate failed.")
     UNKNOWN_PATH = Row(404, "IOTDA.090001", "No such path.", is_ours=True)
     METHOD_NOT_ALLOWED = Row(405, "IOTDA.090002", "The path does not take this method.", is_ours=True)
     BODY_TOO_LARGE = Row(413, "IOTDA.090003", "The request body is too large.", is_ours=True)
@@ -54,12 +61,62 @@ class Problem(enum.Enum):
     PRODUCT_IN_USE = Row(403, "IOTDA.090103", "The product has devices and cannot be deleted.", is_ours=True)
     HAS_SUB_DEVICES = Row(403, "IOTDA.090104", "The device has sub-devices and cannot be deleted.", is_ours=True)
     NODE_ID_TAKEN = Row(400, "IOTDA.090105", "The node_id belongs to another CoAP device.", is_ours=True)
-    GATEWAY_ABSENT = Row(404, "IOTDA.090106", "The gateway_id names no direct device.", is_ours=True)
+    GATEWAY_ABSENT = Row(404, "IOTDA.090106", "The gateway_id names no device that may have sub-devices.", is_ours=True)
+    UNSUPPORTED_ACTION = Row(400, "IOTDA.090301", "The device takes no such action_id.", is_ours=True)
+    FINGERPRINT_TAKEN = Row(400, "IOTDA.090302", "The fingerprint belongs to another device.", is_ours=True)
+    TOO_MANY_TAGS = Row(400, "IOTDA.090303", "The device has as many tags as it may have.", is_ours=True)
+    TAG_ABSENT = Row(404, "IOTDA.090304", "The device has no such tag.", is_ours=True)
+    SEARCH_TOO_SLOW = Row(
+        400, "IOTDA.090305", "The search takes too long; narrow it by a field that has an index.", is_ours=True
+    )
+
+    ACCESS_KEY_ABSENT = Row(404, "IOTDA.090201", "The access key does not exist.", is_ours=True)
+    TOO_MANY_ACCESS_KEYS = Row(403, "IOTDA.090202", "The project has as many access keys as it may.", is_ours=True)
+    TOKEN_ABSENT = Row(404, "IOTDA.090203", "The token does not exist.", is_ours=True)
+    TOKEN_EXISTS = Row(400, "IOTDA.090204", "The project has a token of this name.", is_ours=True)
+    TOO_MANY_TOKENS = Row(403, "IOTDA.090205", "The project has as many tokens as it may.", is_ours=True)
+    BUSY = Row(503, "IOTDA.090206", "Too many requests are under way; nothing was decided, try again.", is_ours=True)
+    CERTIFICATE_ABSENT = Row(404, "IOTDA.090401", "The device CA certificate does not exist.", is_ours=True)
+    CERTIFICATE_EXISTS = Row(400, "IOTDA.090402", "The device CA certificate exists already.", is_ours=True)
+    TOO_MANY_CERTIFICATES = Row(
+        400, "IOTDA.090403", "The project has as many device CA certificates as it may have.", is_ours=True
+    )
+    VERIFY_CODE_MISMATCH = Row(
+        400, "IOTDA.090404", "The verification certificate's common name is not the verify code.", is_ours=True
+    )
+    DEVICE_CERTIFICATE_ABSENT = Row(404, "IOTDA.090405", "The device certificate does not exist.", is_ours=True)
+    PRODUCT_TO_COAP = Row(400, "IOTDA.090406", "Another protocol_type cannot be changed into CoAP.", is_ours=True)
+    PRODUCT_PROTOCOL_IN_USE = Row(
+        403, "IOTDA.090407", "The product has devices of its protocol and cannot change it.", is_ours=True
+    )
+    BATCH_TASK_ABSENT = Row(404, "IOTDA.090501", "The batch task does not exist.", is_ours=True)
+    BATCH_FILE_ABSENT = Row(404, "IOTDA.090502", "The batch file does not exist.", is_ours=True)
+    TOO_MANY_BATCH_TASKS = Row(
+        403, "IOTDA.090503", "The project has as many unfinished batch tasks of this type as it may.", is_ours=True
+    )
+    TOO_MANY_BATCH_FILES = Row(403, "IOTDA.090504", "The project has as many batch files as it may.", is_ours=True)
+    BATCH_FILE_IN_USE = Row(403, "IOTDA.090505", "An unfinished batch task reads the batch file.", is_ours=True)
+    BATCH_TASK_UNFINISHED = Row(403, "IOTDA.090506", "The batch task is not finished; stop it first.", is_ours=True)
+    BATCH_TASK_FINISHED = Row(403, "IOTDA.090507", "The batch task is finished or being stopped.", is_ours=True)
+    BATCH_TASK_NOT_RETRIED = Row(
+        403, "IOTDA.090508", "Only a batch task that is Processing, Fail or PartialSuccess is retried.", is_ours=True
+    )
+    BATCH_TASK_INITIALIZING = Row(
+        403, "IOTDA.090509", "The batch task is being initialized; try again in a moment.", is_ours=True
+    )
+    BATCH_TARGET_REPEATED = Row(400, "IOTDA.090510", "The batch task names this target already.", is_ours=True)
+    BATCH_TARGET_UNFIT = Row(
+        400, "IOTDA.090511", "The batch task has no such target in a state for this.", is_ours=True
+    )
 
 
 BY_REFUSAL = {
     StoreRefusal.DEVICE_EXISTS: Problem.DEVICE_EXISTS,
     StoreRefusal.NODE_ID_TAKEN: Problem.NODE_ID_TAKEN,
+    StoreRefusal.FINGERPRINT_TAKEN: Problem.FINGERPRINT_TAKEN,
+    StoreRefusal.TOO_MANY_TAGS: Problem.TOO_MANY_TAGS,
+    StoreRefusal.TAG_ABSENT: Problem.TAG_ABSENT,
+    StoreRefusal.SEARCH_TOO_SLOW: Problem.SEARCH_TOO_SLOW,
     StoreRefusal.DEVICE_ABSENT: Problem.DEVICE_ABSENT,
     StoreRefusal.DEVICE_HAS_SUB_DEVICES: Problem.HAS_SUB_DEVICES,
     StoreRefusal.SUB_DEVICE: Problem.SUB_DEVICE_FREEZE,
@@ -67,9 +124,29 @@ BY_REFUSAL = {
     StoreRefusal.NOT_FROZEN: Problem.NOT_FROZEN,
     StoreRefusal.GATEWAY_ABSENT: Problem.GATEWAY_ABSENT,
     StoreRefusal.PROJECT_ABSENT: Problem.UNAUTHENTICATED,
+    StoreRefusal.ACCESS_KEY_ABSENT: Problem.ACCESS_KEY_ABSENT,
+    StoreRefusal.TOO_MANY_ACCESS_KEYS: Problem.TOO_MANY_ACCESS_KEYS,
+    StoreRefusal.TOKEN_ABSENT: Problem.TOKEN_ABSENT,
+    StoreRefusal.TOKEN_EXISTS: Problem.TOKEN_EXISTS,
+    StoreRefusal.TOO_MANY_TOKENS: Problem.TOO_MANY_TOKENS,
+    StoreRefusal.BATCH_TASK_ABSENT: Problem.BATCH_TASK_ABSENT,
+    StoreRefusal.BATCH_FILE_ABSENT: Problem.BATCH_FILE_ABSENT,
+    StoreRefusal.TOO_MANY_BATCH_TASKS: Problem.TOO_MANY_BATCH_TASKS,
+    StoreRefusal.TOO_MANY_BATCH_FILES: Problem.TOO_MANY_BATCH_FILES,
+    StoreRefusal.BATCH_FILE_IN_USE: Problem.BATCH_FILE_IN_USE,
+    StoreRefusal.BATCH_TASK_UNFINISHED: Problem.BATCH_TASK_UNFINISHED,
+    StoreRefusal.BATCH_TASK_FINISHED: Problem.BATCH_TASK_FINISHED,
+    StoreRefusal.BATCH_TASK_NOT_RETRIED: Problem.BATCH_TASK_NOT_RETRIED,
+    StoreRefusal.BATCH_TASK_INITIALIZING: Problem.BATCH_TASK_INITIALIZING,
     StoreRefusal.PRODUCT_EXISTS: Problem.PRODUCT_EXISTS,
     StoreRefusal.PRODUCT_ABSENT: Problem.PRODUCT_ABSENT,
     StoreRefusal.PRODUCT_IN_USE: Problem.PRODUCT_IN_USE,
+    StoreRefusal.PRODUCT_TO_COAP: Problem.PRODUCT_TO_COAP,
+    StoreRefusal.PRODUCT_PROTOCOL_IN_USE: Problem.PRODUCT_PROTOCOL_IN_USE,
+    StoreRefusal.CERTIFICATE_EXISTS: Problem.CERTIFICATE_EXISTS,
+    StoreRefusal.CERTIFICATE_ABSENT: Problem.CERTIFICATE_ABSENT,
+    StoreRefusal.TOO_MANY_CERTIFICATES: Problem.TOO_MANY_CERTIFICATES,
+    StoreRefusal.DEVICE_CERTIFICATE_ABSENT: Problem.DEVICE_CERTIFICATE_ABSENT,
 }
 """What each refusal of the store that the API can meet is called over HTTP."""
 
@@ -104,6 +181,13 @@ def raise_refusal(refusal: StoreRefusal | None) -> None:
         raise ApiProblem(BY_REFUSAL[refusal])
 
 
+def unless_refused(answer: T | StoreRefusal) -> T:
+    """What the store answered; ApiProblem when that is a refusal."""
+    if isinstance(answer, StoreRefusal):
+        raise ApiProblem(BY_REFUSAL[answer])
+    return answer
+
+
 def errors_document() -> str:
     """docs/errors.md, whole."""
     lines = [
@@ -116,8 +200,9 @@ def errors_document() -> str:
         "is for people and may change; the code does not. Codes marked *ours* stand where no public text gives the",
         "reference service's code; they come from the free block IOTDA.090xxx.",
         "",
-        "A token that is unknown or revoked, and a token that does not own the project in the path, get the same 401:",
-        "which projects exist is nobody else's business. What is not HTTP at all is answered by a bare 400.",
+        "A token or access key that is unknown or revoked, a signature that is wrong or too old, and credentials that",
+        "do not own the project in the path all get the same 401: which projects and access keys exist is nobody",
+        "else's business. What is not HTTP at all is answered by a bare 400.",
         "",
         "| HTTP | error_code | error_msg | |",
         "|---|---|---|---|",

@@ -1,21 +1,28 @@
 """The bodies of the product operations (iotda-rest.md A.4; the character classes from the SDK's model docstrings)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from engine.api.schema import NAME, SERVICE_NAME, TEXT, AppId, Page, ProductId, compact_time
+from engine.api.problems import ApiProblem, Problem
+from engine.api.schema import NAME, SERVICE_NAME, TEXT, AppId, Page, ProductId, compact_time, json_text
 from engine.registry.record import Product
 
 ProtocolType = Literal["MQTT", "CoAP", "HTTP", "HTTPS", "Modbus", "ONVIF", "OPC-UA", "OPC-DA", "Other", "TCP", "UDP"]
 
-_Name16 = Annotated[str, Meta(max_length=16)]
+_SERVICE_CAPABILITIES_BYTES = 500 * 1024
+"""iotda-rest.md A.4."""
+
+_Unit = Annotated[str, Meta(max_length=16)]
 _Name32 = Annotated[str, Meta(min_length=1, max_length=32, pattern=NAME)]
 _Name64 = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 _Name128 = Annotated[str, Meta(min_length=1, max_length=128, pattern=NAME)]
 _ServiceName = Annotated[str, Meta(min_length=1, max_length=64, pattern=SERVICE_NAME)]
 _Text128 = Annotated[str, Meta(max_length=128, pattern=TEXT)]
+_Range16 = Annotated[str, Meta(min_length=1, max_length=16)]
+_DataType = Literal["int", "long", "decimal", "string", "DateTime", "jsonObject", "enum", "boolean", "string list"]
 _AccessMethod = Literal["RWE", "RW", "RE", "WE", "E", "W", "R"]
 
 
@@ -23,14 +30,14 @@ class ServiceCommandPara(msgspec.Struct, frozen=True, omit_defaults=True, kw_onl
     """A parameter of a command, of its answer, or of an event."""
 
     para_name: _Name32
-    data_type: _Name32
+    data_type: _DataType
     required: bool | None = None
     enum_list: list[str] | None = None
-    min: _Name16 | None = None
-    max: _Name16 | None = None
+    min: _Range16 | None = None
+    max: _Range16 | None = None
     max_length: int | None = None
     step: float | None = None
-    unit: _Name16 | None = None
+    unit: _Unit | None = None
     description: _Text128 | None = None
 
 
@@ -38,15 +45,15 @@ class ServiceProperty(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     """A property. method: R readable, W writable, E reported when it changes."""
 
     property_name: _Name64
-    data_type: _Name32
+    data_type: _DataType
     method: _AccessMethod
     required: bool | None = None
     enum_list: list[str] | None = None
-    min: _Name16 | None = None
-    max: _Name16 | None = None
+    min: _Range16 | None = None
+    max: _Range16 | None = None
     max_length: int | None = None
     step: float | None = None
-    unit: _Name16 | None = None
+    unit: _Unit | None = None
     description: _Text128 | None = None
     default_value: Any = None
 
@@ -88,19 +95,40 @@ class ServiceCapability(msgspec.Struct, frozen=True, omit_defaults=True, kw_only
 Services = Annotated[list[ServiceCapability], Meta(max_length=500, description="The device model; at most 500 KB.")]
 
 
+_DataFormat = Annotated[Literal["json", "binary"], Meta(description="How its devices report.")]
+_ProductName = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME, description="The product's name.")]
+_DeviceType = Annotated[str, Meta(min_length=1, max_length=32, pattern=NAME, description="The kind of device.")]
+_ManufacturerName = Annotated[str, Meta(max_length=32, pattern=NAME)]
+_Industry = Annotated[str, Meta(max_length=64, pattern=NAME)]
+
+
 class CreateProduct(msgspec.Struct, frozen=True, kw_only=True):
     """The body of CreateProduct. Fields that are not named here are ignored."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME, description="The product's name.")]
-    device_type: Annotated[str, Meta(min_length=1, max_length=32, pattern=NAME, description="The kind of device.")]
+    name: _ProductName
+    device_type: _DeviceType
     protocol_type: Annotated[ProtocolType, Meta(description="What its devices speak; CoAP means LwM2M.")]
     service_capabilities: Services
-    data_format: Annotated[Literal["json", "binary"], Meta(description="How its devices report.")] = "json"
+    data_format: _DataFormat = "json"
     product_id: Annotated[ProductId, Meta(description="Unique; allocated when absent.")] | None = None
-    manufacturer_name: Annotated[str, Meta(max_length=32, pattern=NAME)] | None = None
-    industry: Annotated[str, Meta(max_length=64, pattern=NAME)] | None = None
+    manufacturer_name: _ManufacturerName | None = None
+    industry: _Industry | None = None
     description: _Text128 | None = None
     app_id: Annotated[AppId, Meta(description="The resource space; the default one when absent.")] | None = None
+
+
+class UpdateProduct(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of UpdateProduct: what is absent or null stays. Fields that are not named here are ignored."""
+
+    name: _ProductName | None = None
+    device_type: _DeviceType | None = None
+    protocol_type: Annotated[ProtocolType, Meta(description="Nothing else can become CoAP.")] | None = None
+    data_format: _DataFormat | None = None
+    service_capabilities: Services | None = None
+    manufacturer_name: _ManufacturerName | None = None
+    industry: _Industry | None = None
+    description: _Text128 | None = None
+    app_id: Annotated[AppId, Meta(description="The resource space that the product is in.")] | None = None
 
 
 class ProductSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -132,6 +160,17 @@ class ProductList(msgspec.Struct, frozen=True):
     page: Page
 
 
+def device_model_text(services: Sequence[ServiceCapability]) -> bytes:
+    """The device model as it is stored. ApiProblem when it is too long, or a name in it is given twice."""
+    _check_unique("service_capabilities", "service_id", [service.service_id for service in services])
+    for index, service in enumerate(services):
+        where = f"service_capabilities[{index}]"
+        _check_unique(where, "property_name", [each.property_name for each in service.properties or ()])
+        _check_unique(where, "command_name", [each.command_name for each in service.commands or ()])
+        _check_unique(where, "event_type", [each.event_type for each in service.events or ()])
+    return json_text("service_capabilities", services, _SERVICE_CAPABILITIES_BYTES)
+
+
 def product_summary(product: Product) -> ProductSummary:
     """A stored product, for a list."""
     return ProductSummary(**_shared(product))
@@ -141,6 +180,11 @@ def product_answer(product: Product) -> ProductAnswer:
     """A stored product, whole."""
     services = msgspec.json.decode(product.service_capabilities, type=list[ServiceCapability])
     return ProductAnswer(**_shared(product), service_capabilities=services)
+
+
+def _check_unique(where: str, field: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        raise ApiProblem(Problem.INVALID_INPUT, f"{where}: every {field} must be different.")
 
 
 def _shared(product: Product) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Products: create, list, show, delete (iotda-rest.md A.2, A.4)."""
+"""Products: create, list, show, update, delete (iotda-rest.md A.2, A.4)."""
 
 from typing import Annotated
 
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, QueryParameter
 
@@ -10,21 +10,20 @@ from engine.api.answers import PROBLEMS
 from engine.api.authentication import CallerOf
 from engine.api.body import StrictBody
 from engine.api.changes import audit_entry
-from engine.api.problems import ApiProblem, Problem, raise_refusal
+from engine.api.problems import ApiProblem, Problem, raise_refusal, unless_refused
 from engine.api.product_schema import (
     CreateProduct,
     ProductAnswer,
     ProductList,
+    UpdateProduct,
+    device_model_text,
     product_answer,
     product_summary,
 )
-from engine.api.schema import DEFAULT_APP, ID, NAME, ProductIdPath, ProjectIdPath, json_text, page_of
+from engine.api.schema import DEFAULT_APP, ID, NAME, ProductIdPath, ProjectIdPath, page_of
 from engine.api.services import ApiServices, ServicesOf
 from engine.registry.record import Product
-from engine.registry.store import PageRequest, ProductFilter
-
-_SERVICE_CAPABILITIES_BYTES = 500 * 1024
-"""iotda-rest.md A.4."""
+from engine.registry.store import PageRequest, ProductFilter, ProductUpdate
 
 AppIdQuery = Annotated[str | None, QueryParameter(max_length=36, pattern=ID, description="The resource space.")]
 
@@ -34,7 +33,7 @@ async def create_product(
     project_id: ProjectIdPath, data: JSONBody[CreateProduct], caller: CallerOf, services: ServicesOf
 ) -> ProductAnswer:
     """Create a product: a device model, and the protocol that its devices speak."""
-    capabilities = json_text("service_capabilities", data.service_capabilities, _SERVICE_CAPABILITIES_BYTES)
+    device_model = device_model_text(data.service_capabilities)
     now = services.clock.wall()
     record_id = await services.store.allocate_record_id(now)
     product = Product(
@@ -49,7 +48,7 @@ async def create_product(
         industry=data.industry,
         description=data.description,
         app_id=data.app_id or DEFAULT_APP,
-        service_capabilities=capabilities,
+        service_capabilities=device_model,
         created_at=int(now),
     )
     audit = audit_entry(
@@ -88,6 +87,37 @@ async def show_product(
     return product_answer(await _find_product(services, project_id, product_id, app_id))
 
 
+@put(
+    "/{product_id:str}",
+    dto=StrictBody[UpdateProduct],
+    responses=PROBLEMS,
+    summary="UpdateProduct",
+    operation_id="UpdateProduct",
+)
+async def update_product(
+    project_id: ProjectIdPath,
+    product_id: ProductIdPath,
+    data: JSONBody[UpdateProduct],
+    caller: CallerOf,
+    services: ServicesOf,
+) -> ProductAnswer:
+    """Change what is given of a product. Its devices keep their protocol, so it keeps its own while it has any."""
+    model = None if data.service_capabilities is None else device_model_text(data.service_capabilities)
+    await _find_product(services, project_id, product_id, data.app_id)
+    update = ProductUpdate(
+        name=data.name,
+        device_type=data.device_type,
+        protocol_type=data.protocol_type,
+        data_format=data.data_format,
+        manufacturer_name=data.manufacturer_name,
+        industry=data.industry,
+        description=data.description,
+        service_capabilities=model,
+    )
+    audit = audit_entry(services, caller, "product.update", product_id)
+    return product_answer(unless_refused(await services.store.update_product(project_id, product_id, update, audit)))
+
+
 @delete("/{product_id:str}", responses=PROBLEMS, summary="DeleteProduct", operation_id="DeleteProduct")
 async def delete_product(
     project_id: ProjectIdPath,
@@ -122,7 +152,7 @@ async def _find_product(services: ApiServices, project_id: str, product_id: str,
 
 products_router = Router(
     "/products",
-    route_handlers=[create_product, list_products, show_product, delete_product],
+    route_handlers=[create_product, list_products, show_product, update_product, delete_product],
     dependencies={"matching": Provide(product_filter, sync_to_thread=False)},
     tags=["products"],
 )

@@ -21,6 +21,7 @@ ID = f"^[A-Za-z0-9_-]*{END}"
 NAME = f"^[{_NAME_CLASS}]*{END}"
 SERVICE_NAME = f"^[{_NAME_CLASS}$]*{END}"
 TEXT = f"^[{_NAME_CLASS}\\s;/\uff0c\u3001\uff1a\uff1b\u3002]*{END}"
+TAG = f"^[\\u3400-\\u4dbf\\u4e00-\\u9fffA-Za-z0-9_.\\-]*{END}"
 FINGERPRINT = f"^([0-9A-Fa-f]{{40}}|[0-9A-Fa-f]{{64}}){END}"
 RECORD_ID = f"^[0-9a-f]{{24}}{END}"
 COMPACT_TIME = f"^[0-9]{{8}}T[0-9]{{6}}Z{END}"
@@ -38,6 +39,8 @@ Secret = Annotated[str, Meta(min_length=8, max_length=32, pattern=ID, descriptio
 Fingerprint = Annotated[
     str, Meta(pattern=FINGERPRINT, description="SHA-1 (40) or SHA-256 (64 hex digits) of the device's certificate.")
 ]
+TagKey = Annotated[str, Meta(min_length=1, max_length=64, pattern=TAG, description="Unique for a device.")]
+TagValue = Annotated[str, Meta(max_length=128, pattern=TAG, description="What the tag says.")]
 Timeout = Annotated[
     int,
     Meta(ge=0, le=2_147_483_647, description="Seconds in which the device must connect or is deleted; 0 is never."),

@@ -17,7 +17,10 @@ from engine.registry.store import Store
 
 
 class ApiServices(msgspec.Struct, frozen=True):
-    """randomness: so many unpredictable bytes. hosts: names a Host header may carry, without port, in lower case."""
+    """randomness: so many unpredictable bytes. hosts: names a Host header may carry, without port, in lower case.
+
+    region: which one derived access keys must be for, empty for any.
+    """
 
     store: Store
     sealer: Sealer
@@ -29,6 +32,7 @@ class ApiServices(msgspec.Struct, frozen=True):
     metrics: Metrics
     attempts: Attempts
     hosts: frozenset[str]
+    region: str = ""
 
 
 ServicesOf = NamedDependency[SkipValidation[ApiServices]]

@@ -23,9 +23,11 @@ from engine.limits import Limits
 from engine.observe.attempts import Attempts
 from engine.observe.health import Health
 from engine.observe.metrics import Metrics
+from engine.registry.record import AuditEntry
 from engine.registry.sealing import MasterKeys, Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import Store
+from engine.registry.store_access import ApiToken, Role
 from tests.helpers.recording_bus import RecordingBus
 
 PROJECT, OTHER_PROJECT = "project-1", "project-2"
@@ -97,13 +99,22 @@ class Api:
         return head, body
 
 
-async def open_store(path: Path) -> SqliteStore:
+async def open_store(path: Path, limits: Limits | None = None) -> SqliteStore:
     """A new registry with two projects and a token for each."""
     clock = Clock(wall=lambda: NOW, monotonic=time.monotonic)
-    store = SqliteStore.open(path / "registry.db", limits=Limits(), clock=clock, create=True)
+    store = SqliteStore.open(path / "registry.db", limits=limits or Limits(), clock=clock, create=True)
     for project_id, token in ((PROJECT, TOKEN), (OTHER_PROJECT, OTHER_TOKEN)):
         assert await store.create_project(project_id) is None
-        assert await store.add_api_token(hashlib.sha256(token.encode()).digest(), project_id, "test") is None
+        record = ApiToken(
+            digest=hashlib.sha256(token.encode()).digest(),
+            project_id=project_id,
+            name="test",
+            role=Role.ADMIN,
+            reads_secrets=True,
+            created_at=int(NOW),
+        )
+        audit = AuditEntry(at=NOW, project_id=project_id, actor="keyturn", action="token.create", target="test")
+        assert await store.access.add_api_token(record, audit) is None
     return store
 
 

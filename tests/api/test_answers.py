@@ -12,7 +12,9 @@ from tests.helpers.faulty_store import FaultyStore
 from tests.helpers.recording_bus import RecordingBus
 
 
-@pytest.mark.parametrize("path", ["/", "/v5", "/v5/iot", "/v5/iot/project-1/nope", "/schema", "/docs", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v5", "/v5/iot", "/v5/iot/project-1/nope", "/schema", "/documentation", "/favicon.ico"]
+)
 async def test_an_unknown_path_is_a_404_of_the_contract(api: Api, path: str):
     response = await api.get(path)
     assert response.status_code == 404
@@ -23,7 +25,7 @@ async def test_an_unknown_path_is_a_404_of_the_contract(api: Api, path: str):
     ("method", "path", "allow"),
     [
         ("PUT", "devices", {"GET", "POST", "OPTIONS"}),
-        ("PATCH", "devices/d", {"GET", "DELETE", "OPTIONS"}),
+        ("PATCH", "devices/d", {"GET", "PUT", "DELETE", "OPTIONS"}),
         ("GET", "devices/d/freeze", {"POST", "OPTIONS"}),
         ("POST", "/livez", {"GET", "OPTIONS"}),
     ],

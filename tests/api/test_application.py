@@ -14,6 +14,7 @@ OPERATIONS: dict[str, tuple[Callable[[Api], Awaitable[Any]], int]] = {
     "create product": (lambda api: api.post("products", {**PRODUCT, "product_id": "new"}), 201),
     "list products": (lambda api: api.get("products"), 200),
     "show product": (lambda api: api.get("products/meters"), 200),
+    "update product": (lambda api: api.call("PUT", "products/meters", json={"name": "New"}), 200),
     "delete product": (lambda api: api.delete("products/unused"), 204),
     "add device": (lambda api: api.post("devices", {**DEVICE, "node_id": "new"}), 201),
     "list devices": (lambda api: api.get("devices"), 200),

@@ -11,6 +11,7 @@ from engine.api.changes import audit_entry, change_device
 from engine.api.problems import ApiProblem, Problem
 from engine.errors import StoreUnavailable
 from engine.registry.store import StoreRefusal
+from engine.registry.store_access import Role
 from tests.api.conftest import NOW, PROJECT, api_services, open_store
 from tests.helpers.recording_bus import RecordingBus
 
@@ -77,6 +78,7 @@ class _NoStore:
 
 
 async def test_an_audit_entry_names_who_what_and_when(services):
-    entry = audit_entry(services, Caller(PROJECT, "token:0123abcd"), "device.create", "d", node_id="n", timeout=0)
+    caller = Caller(PROJECT, "token:0123abcd", Role.ADMIN, reads_secrets=True)
+    entry = audit_entry(services, caller, "device.create", "d", node_id="n", timeout=0)
     assert (entry.at, entry.project_id, entry.actor) == (NOW, PROJECT, "token:0123abcd")
     assert (entry.action, entry.target, entry.detail) == ("device.create", "d", b'{"node_id":"n","timeout":0}')

@@ -153,7 +153,11 @@ async def test_sub_devices_have_two_levels_at_most(stocked: Api):
     await stocked.create_device(device_id="gateway")
     sub = await stocked.create_device(node_id="sub", gateway_id="gateway")
     assert (sub["gateway_id"], sub["node_type"]) == ("gateway", "ENDPOINT")
-    await refusal(stocked, node_id="subsub", gateway_id=sub["device_id"])
+    subsub = await stocked.create_device(node_id="subsub", gateway_id=sub["device_id"])
+    assert (subsub["gateway_id"], subsub["node_type"]) == (sub["device_id"], "ENDPOINT")
+    assert (await refusal(stocked, node_id="third", gateway_id=subsub["device_id"]))[:2] == (404, "IOTDA.090106")
+    assert await listed(stocked, gateway_id="gateway") == ["sub"]
+    assert await listed(stocked, gateway_id="gateway", is_cascade_query="true") == ["subsub", "sub"]
 
 
 async def test_node_ids_of_coap_devices_are_unique(stocked: Api):
@@ -241,7 +245,7 @@ async def test_filters(stocked: Api):
     assert await listed(stocked, device_name="north-2") == ["a2"]
     assert await listed(stocked, app_id="factory") == ["b1"]
     assert await listed(stocked, gateway_id="g") == ["a2"]
-    assert "a2" in await listed(stocked, gateway_id="g", is_cascade_query="true")
+    assert await listed(stocked, gateway_id="g", is_cascade_query="true") == ["a2"]
     assert await listed(stocked, start_time="20231114T221321Z") == ["b1"]
     assert await listed(stocked, end_time="20231114T221320Z") == ["a2", "a1"]
     assert await listed(stocked, node_id="none") == []

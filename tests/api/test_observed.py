@@ -32,13 +32,15 @@ async def test_every_change_is_audited_with_its_actor(stocked: Api):
         ("product.delete", "meters"),
     ]
     assert {entry["at"] for entry in lines} == {"2023-11-14T22:13:20.250Z"}
-    assert lines[-2]["detail"] == {
+    assert lines[-2]["detail"]["after"] == {
         "auth_type": "SECRET",
         "gateway_id": "meters_n1",
         "node_id": "n1",
         "product_id": "meters",
         "timeout": 0,
     }
+    assert lines[-3]["detail"] == {"before": {"frozen": False}, "after": {"frozen": True}}
+    assert lines[1]["detail"]["before"] == {"gateway_id": "meters_n1", "node_id": "n1", "product_id": "meters"}
 
 
 async def test_what_was_refused_is_not_audited_as_done(stocked: Api):

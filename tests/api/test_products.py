@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from engine.registry.store import NEWEST
@@ -83,6 +84,26 @@ def services(**fields: Any) -> dict[str, Any]:
         (services(events=[{"event_type": "e"}] * 501), "service_capabilities[0].events"),
         (services(properties=[{**PROPERTY, "method": "X"}]), "service_capabilities[0].properties[0].method"),
         (services(properties=[{"property_name": "p"}]), "service_capabilities[0].properties[0].data_type"),
+        (services(properties=[{**PROPERTY, "data_type": "float"}]), "service_capabilities[0].properties[0].data_type"),
+        (services(properties=[{**PROPERTY, "min": ""}]), "service_capabilities[0].properties[0].min"),
+        (services(properties=[{**PROPERTY, "max": "9" * 17}]), "service_capabilities[0].properties[0].max"),
+        (services(properties=[{**PROPERTY, "unit": "u" * 17}]), "service_capabilities[0].properties[0].unit"),
+        (services(properties=[{**PROPERTY, "required": 1}]), "service_capabilities[0].properties[0].required"),
+        (services(commands=[{"command_name": "c" * 65}]), "service_capabilities[0].commands[0].command_name"),
+        (services(events=[{"event_type": "e" * 33}]), "service_capabilities[0].events[0].event_type"),
+        (services(description="d" * 129), "service_capabilities[0].description"),
+        ({"service_capabilities": [SERVICE, SERVICE]}, "service_capabilities"),
+        (services(properties=[PROPERTY, PROPERTY]), "service_capabilities[0]"),
+        (services(commands=[{"command_name": "c"}] * 2), "service_capabilities[0]"),
+        (services(events=[{"event_type": "e"}] * 2), "service_capabilities[0]"),
+        (
+            services(commands=[{"command_name": "c", "paras": [{"para_name": "p" * 33, "data_type": "int"}]}]),
+            "service_capabilities[0].commands[0].paras[0].para_name",
+        ),
+        (
+            services(commands=[{"command_name": "c", "responses": [{"response_name": "r" * 129}]}]),
+            "service_capabilities[0].commands[0].responses[0].response_name",
+        ),
     ],
 )
 async def test_one_past_the_bound_is_refused_by_field(api: Api, fields: dict[str, Any], named: str):
@@ -95,7 +116,7 @@ async def test_one_past_the_bound_is_refused_by_field(api: Api, fields: dict[str
 
 async def test_the_device_model_may_be_five_hundred_kilobytes(api: Api):
     model = [{"service_id": f"s{n:03}", "service_type": "t", "description": "d" * 128} for n in range(500)]
-    properties = [{"property_name": f"p{n:03}", "data_type": "x" * 32, "method": "RWE"} for n in range(500)]
+    properties = [{"property_name": f"p{n:03}", "data_type": "string list", "method": "RWE"} for n in range(500)]
     for service in model[:8]:
         service["properties"] = properties
     await api.create_product(service_capabilities=model)
@@ -148,3 +169,100 @@ async def test_a_product_with_devices_is_not_deleted(stocked: Api):
     assert (deleted.status_code, deleted.content) == (204, b"")
     assert (await stocked.get("products/meters")).json()["error_code"] == "IOTDA.090101"
     assert (await stocked.delete("products/meters")).status_code == 404
+
+
+async def update(api: Api, body: dict[str, Any], product_id: str = "meters") -> httpx.Response:
+    return await api.call("PUT", f"products/{product_id}", json=body)
+
+
+WHOLE = {
+    "name": "Gauges",
+    "device_type": "Gauge",
+    "data_format": "binary",
+    "manufacturer_name": "Works",
+    "industry": "water",
+    "description": "New; \u65b0\u3002",
+    "service_capabilities": [{**SERVICE, "properties": [PROPERTY]}],
+}
+
+
+@pytest.mark.parametrize("field", WHOLE)
+async def test_an_update_changes_the_field_that_it_names_alone(stocked: Api, field: str):
+    before = (await stocked.get("products/meters")).json()
+
+    answer = await update(stocked, {field: WHOLE[field]})
+
+    assert (answer.status_code, answer.json()) == (200, {**before, field: WHOLE[field]})
+    assert (await stocked.get("products/meters")).json() == answer.json()
+
+
+async def test_an_update_that_says_nothing_changes_nothing(stocked: Api):
+    before = (await stocked.get("products/meters")).json()
+    entries = (await stocked.get("keyturn/audit")).json()
+
+    for body in ({}, dict.fromkeys(WHOLE), {"name": "Meters"}, {"product_id": "other", "create_time": "x"}):
+        assert (await update(stocked, body)).json() == before
+    assert (await stocked.get("keyturn/audit")).json() == entries
+
+
+async def test_an_update_is_audited_with_before_and_after(stocked: Api):
+    await update(stocked, {"name": "Gauges", "industry": "water"})
+
+    entry = (await stocked.get("keyturn/audit", params={"target": "meters"})).json()["entries"][0]
+
+    assert (entry["action"], entry["detail"]) == (
+        "product.update",
+        {"before": {"name": "Meters", "industry": None}, "after": {"name": "Gauges", "industry": "water"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "n" * 65}, "name"),
+        ({"device_type": "t" * 33}, "device_type"),
+        ({"protocol_type": "mqtt"}, "protocol_type"),
+        ({"data_format": "xml"}, "data_format"),
+        ({"manufacturer_name": "m" * 33}, "manufacturer_name"),
+        ({"industry": "i" * 65}, "industry"),
+        ({"description": "d" * 129}, "description"),
+        ({"app_id": "A" * 37}, "app_id"),
+        ({"service_capabilities": [SERVICE, SERVICE]}, "service_capabilities"),
+        ({"service_capabilities": [{"service_id": "s"}]}, "service_capabilities[0].service_type"),
+    ],
+)
+async def test_an_update_past_a_bound_is_refused_by_field(stocked: Api, body: dict[str, Any], named: str):
+    before = (await stocked.get("products/meters")).json()
+    response = await update(stocked, {"industry": "water", **body})
+    assert (response.status_code, response.json()["error_code"]) == (400, "IOTDA.000006")
+    assert response.json()["error_msg"].startswith(f"Invalid input data. {named}: ")
+    assert (await stocked.get("products/meters")).json() == before
+
+
+async def test_nothing_can_be_changed_into_coap(stocked: Api):
+    response = await update(stocked, {"protocol_type": "CoAP"})
+    assert (response.status_code, response.json()["error_code"]) == (400, "IOTDA.090406")
+    await stocked.create_product(product_id="lw", protocol_type="CoAP")
+    assert (await update(stocked, {"protocol_type": "CoAP", "name": "LW"}, "lw")).json()["name"] == "LW"
+
+
+@pytest.mark.parametrize(("protocol_type", "other"), [("MQTT", "HTTP"), ("CoAP", "MQTT")])
+async def test_a_product_with_devices_keeps_its_protocol(api: Api, protocol_type: str, other: str):
+    await api.create_product(protocol_type=protocol_type)
+    await api.create_device()
+
+    response = await update(api, {"protocol_type": other})
+    assert (response.status_code, response.json()["error_code"]) == (403, "IOTDA.090407")
+    assert (await update(api, {"protocol_type": protocol_type, "name": "New"})).status_code == 200
+
+    await api.delete("devices/meters_n1")
+    assert (await update(api, {"protocol_type": other})).json()["protocol_type"] == other
+
+
+async def test_a_product_to_update_is_looked_for_in_its_resource_space(stocked: Api):
+    for body, product_id in (({"app_id": "other", "name": "N"}, "meters"), ({"name": "N"}, "absent")):
+        response = await update(stocked, body, product_id)
+        assert (response.status_code, response.json()["error_code"]) == (404, "IOTDA.090101")
+    answer = await update(stocked, {"app_id": "default", "name": "N"})
+    assert (answer.json()["app_id"], answer.json()["name"]) == ("default", "N")

@@ -1,0 +1,205 @@
+"""Device CA certificates: add, list, show, update, verify, delete (iotda-rest.md A.2, A.5).
+
+No device is told of a change here: nothing accepts a device by its certificate yet. What will keep verified CAs in
+memory reads them from the store and must hear of verify, update and delete over the bus, which has no word for it so
+far.
+"""
+
+import uuid
+from typing import Annotated, Literal
+
+from litestar import MediaType, Router, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import UNSET
+
+from engine.api.answers import PROBLEMS
+from engine.api.authentication import CallerOf
+from engine.api.body import StrictBody
+from engine.api.certificate_schema import (
+    CertificateAnswer,
+    CertificateDetailAnswer,
+    CertificateList,
+    CreateCertificate,
+    UpdateCertificate,
+    VerifyCertificate,
+    certificate_answer,
+    certificate_detail_answer,
+)
+from engine.api.changes import audit_entry, change_certificates
+from engine.api.problems import ApiProblem, Problem, raise_refusal
+from engine.api.schema import DEFAULT_APP, ID, ProjectIdPath, page_of
+from engine.api.services import ApiServices, ServicesOf
+from engine.registry.certificates import CertificateFault, FaultKind, check_proof, read_device_ca
+from engine.registry.record import CaCertificate
+from engine.registry.store import PageRequest
+from engine.registry.store_certificates import CaUpdate
+
+_VERIFY_CODE_BYTES = 16
+"""A UUID, as the reference service's."""
+_BY_FAULT = {
+    FaultKind.CONTENT: Problem.CERTIFICATE_CONTENT,
+    FaultKind.VERIFY_CODE: Problem.VERIFY_CODE_MISMATCH,
+    FaultKind.PROOF: Problem.PROOF_FAILED,
+}
+
+CertificateIdPath = Annotated[str, PathParameter(description="The device CA certificate.")]
+AppIdQuery = Annotated[str | None, QueryParameter(max_length=36, pattern=ID, description="The resource space.")]
+
+
+@post(
+    "/",
+    dto=StrictBody[CreateCertificate],
+    responses=PROBLEMS,
+    summary="AddCertificate",
+    operation_id="AddCertificate",
+)
+async def add_certificate(
+    project_id: ProjectIdPath, data: JSONBody[CreateCertificate], caller: CallerOf, services: ServicesOf
+) -> CertificateAnswer:
+    """Upload a device CA certificate. It serves once CheckCertificate has seen that its owner holds the key."""
+    now = services.clock.wall()
+    ca = read_device_ca(data.content, now)
+    if isinstance(ca, CertificateFault):
+        raise _problem_of(ca)
+    certificate = CaCertificate(
+        certificate_id=await services.store.allocate_record_id(now),
+        project_id=project_id,
+        app_id=data.app_id or DEFAULT_APP,
+        der=ca.der,
+        fingerprint=ca.fingerprint,
+        common_name=ca.common_name,
+        owner=ca.owner,
+        effective_at=ca.effective_at,
+        expires_at=ca.expires_at,
+        verify_code=str(uuid.UUID(bytes=services.randomness(_VERIFY_CODE_BYTES), version=4)),
+        created_at=int(now),
+    )
+    audit = audit_entry(
+        services,
+        caller,
+        "certificate.create",
+        certificate.certificate_id,
+        fingerprint=ca.fingerprint,
+        cn_name=ca.common_name,
+    )
+    raise_refusal(await services.store.certificates.add_ca(certificate, audit))
+    return certificate_answer(certificate)
+
+
+@get("/", responses=PROBLEMS, summary="ListCertificates", operation_id="ListCertificates")
+async def list_certificates(
+    project_id: ProjectIdPath, page: NamedDependency[PageRequest], services: ServicesOf, app_id: AppIdQuery = None
+) -> CertificateList:
+    """List device CA certificates, newest first."""
+    found = await services.store.certificates.list_cas(project_id, app_id, page)
+    return CertificateList(
+        [certificate_answer(certificate) for certificate in found.certificates],
+        page_of([certificate.certificate_id for certificate in found.certificates], found.count),
+    )
+
+
+@get("/{certificate_id:str}", responses=PROBLEMS, summary="ShowCertificate", operation_id="ShowCertificate")
+async def show_certificate(
+    project_id: ProjectIdPath, certificate_id: CertificateIdPath, services: ServicesOf
+) -> CertificateDetailAnswer:
+    """Show a device CA certificate, its PEM included."""
+    return certificate_detail_answer(await _find_certificate(services, project_id, certificate_id))
+
+
+@put(
+    "/{certificate_id:str}",
+    dto=StrictBody[UpdateCertificate],
+    responses=PROBLEMS,
+    summary="UpdateCertificate",
+    operation_id="UpdateCertificate",
+)
+async def update_certificate(
+    project_id: ProjectIdPath,
+    certificate_id: CertificateIdPath,
+    data: JSONBody[UpdateCertificate],
+    caller: CallerOf,
+    services: ServicesOf,
+) -> CertificateAnswer:
+    """Change what is given of a device CA certificate; the certificate itself stays."""
+    update = CaUpdate(
+        provision_enable=UNSET if data.provision_enable is None else data.provision_enable,
+        template_id=data.template_id,
+        ocsp_enable=UNSET if data.ocsp_enable is None else data.ocsp_enable,
+        ocsp_ssl_enable=UNSET if data.ocsp_ssl_enable is None else data.ocsp_ssl_enable,
+        ocsp_server_ca_id=data.ocsp_server_ca_id,
+    )
+    audit = audit_entry(services, caller, "certificate.update", certificate_id)
+    change = services.store.certificates.update_ca(project_id, certificate_id, update, audit)
+    return certificate_answer(await change_certificates(services, change))
+
+
+@post(
+    "/{certificate_id:str}/action",
+    status_code=200,
+    # Nothing as JSON is "null"; as text it is nothing, which the contract wants.
+    media_type=MediaType.TEXT,
+    dto=StrictBody[VerifyCertificate],
+    responses=PROBLEMS,
+    summary="CheckCertificate",
+    operation_id="CheckCertificate",
+)
+async def check_certificate(
+    project_id: ProjectIdPath,
+    certificate_id: CertificateIdPath,
+    action_id: Annotated[Literal["verify"], QueryParameter(description="What to do.")],
+    data: JSONBody[VerifyCertificate],
+    caller: CallerOf,
+    services: ServicesOf,
+) -> None:
+    """Verify a device CA certificate: its owner shows to hold the key by issuing a certificate to the verify_code."""
+    del action_id
+    certificate = await _find_certificate(services, project_id, certificate_id)
+    fault = check_proof(data.verify_content, certificate, services.clock.wall())
+    if fault is not None:
+        raise _problem_of(fault)
+    audit = audit_entry(services, caller, "certificate.verify", certificate_id)
+    await change_certificates(services, services.store.certificates.verify_ca(project_id, certificate_id, audit))
+
+
+@delete("/{certificate_id:str}", responses=PROBLEMS, summary="DeleteCertificate", operation_id="DeleteCertificate")
+async def delete_certificate(
+    project_id: ProjectIdPath, certificate_id: CertificateIdPath, caller: CallerOf, services: ServicesOf
+) -> None:
+    """Delete a device CA certificate."""
+    certificate = await _find_certificate(services, project_id, certificate_id)
+    audit = audit_entry(
+        services,
+        caller,
+        "certificate.delete",
+        certificate_id,
+        fingerprint=certificate.fingerprint,
+        cn_name=certificate.common_name,
+    )
+    await change_certificates(services, services.store.certificates.delete_ca(project_id, certificate_id, audit))
+
+
+async def _find_certificate(services: ApiServices, project_id: str, certificate_id: str) -> CaCertificate:
+    """The project's device CA. ApiProblem when it has none of that id."""
+    certificates = await services.store.certificates.cas(project_id, [certificate_id])
+    if certificate_id not in certificates:
+        raise ApiProblem(Problem.CERTIFICATE_ABSENT)
+    return certificates[certificate_id]
+
+
+def _problem_of(fault: CertificateFault) -> ApiProblem:
+    return ApiProblem(_BY_FAULT[fault.kind], fault.why)
+
+
+certificates_router = Router(
+    "/certificates",
+    route_handlers=[
+        add_certificate,
+        list_certificates,
+        show_certificate,
+        update_certificate,
+        check_certificate,
+        delete_certificate,
+    ],
+    tags=["certificates"],
+)
