@@ -10,12 +10,15 @@ from engine.cli.gate import gate_table
 from engine.gate import compiled
 from engine.gate.interface import Operation
 from engine.gate.measure import Timing
-from engine.gate.selection import OPERATIONS, choose, load_twin, required_ratios
+from engine.gate.record import Record, current_build
+from engine.gate.selection import FIGURES, OPERATIONS, choose_operations, load_twin
 
 seconds: dict[tuple[str, str], float] = {}
 """(operation, implementation) to the least time of one call, filled by the measurements and read by the verdict."""
 
-for_every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+MEASURED = (*OPERATIONS, *(figure for figure, _ in FIGURES))
+
+for_every_operation = pytest.mark.parametrize("operation", MEASURED, ids=lambda operation: operation.name)
 
 
 @for_every_operation
@@ -28,11 +31,12 @@ def test_measure(benchmark: BenchmarkFixture, operation: Operation[Callable[...,
 
 
 def test_native_earns_its_place(capsys: pytest.CaptureFixture[str]) -> None:
-    required = required_ratios()
-    choices = []
-    for operation in OPERATIONS:
-        timing = Timing(seconds[operation.name, "reference"], seconds[operation.name, "native"])
-        choices.append(choose(operation, "auto", required[operation.name], timing)[1])
+    """Every operation, that is: a figure beside it is only shown."""
+    timings = {
+        operation.name: Timing(seconds[operation.name, "reference"], seconds[operation.name, "native"])
+        for operation in MEASURED
+    }
+    _, choices = choose_operations("auto", Record(current_build(), timings))
     with capsys.disabled():
-        Console().print("\n", gate_table(choices, compiled.library_version()))
+        Console(width=110).print("\n", gate_table(choices, compiled.library_version()))
     assert [choice.operation for choice in choices if choice.chosen != "native"] == []

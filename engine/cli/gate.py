@@ -10,7 +10,7 @@ from rich.table import Table
 
 from engine.errors import UsageError
 from engine.gate.record import RECORD_NAME, write_record
-from engine.gate.selection import Choice, choose_operations, take_record
+from engine.gate.selection import FIGURE, Choice, choose_operations, take_record
 
 
 def gate(
@@ -44,7 +44,7 @@ def gate_table(choices: Sequence[Choice], library: str) -> Table:
     for heading in ("reference", "native", "ratio", "required", "chosen", "remark"):
         table.add_column(heading)
     for choice in choices:
-        remark = "" if choice.timing else choice.why  # the figures speak for themselves
+        remark = "" if choice.timing and choice.why != FIGURE else choice.why  # the figures speak for themselves
         table.add_row(choice.operation, *_figures(choice), f"{choice.required:.1f} x", choice.chosen, remark)
     return table
 

@@ -5,12 +5,24 @@ Lengths come from the same object as the pointer, so that they cannot disagree.
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.gate import _native
+from engine.gate.interface import (
+    AcceptedChain,
+    Anchor,
+    AnchorSet,
+    ChainProfile,
+    ChainReason,
+    ChainVerdict,
+    RefusedChain,
+)
+from engine.limits import Limits
 
 try:
     _eng_secret_verify = _native.lib.eng_secret_verify
+    _eng_chain_verify = _native.lib.eng_chain_verify
 except AttributeError as fault:
     raise ImportError(f"the native module is older than its sources: {fault}") from None
 
@@ -20,6 +32,83 @@ def verify_secret(password: bytes, stamp: bytes, primary: bytes, secondary: byte
     return _eng_secret_verify(
         password, len(password), stamp, len(stamp), primary, len(primary), secondary, len(secondary)
     )
+
+
+class ChainVerifier:
+    """The native twin of reference/chain.py (gate.interface.VerifyChain), with tables of its own.
+
+    Remembers parsed CAs and verified chains, both within `limits`. For one thread.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._list_bytes = limits.certificate_list_bytes
+        self._chain = _gc(_native.lib.eng_chain_open(_chain_limits(limits)), _native.lib.eng_chain_close)
+        self._verdict = _native.ffi.new("struct eng_chain_verdict *")
+
+    def __call__(
+        self, leaf: bytes, intermediates: Sequence[bytes], anchors: AnchorSet, now: float, profile: ChainProfile
+    ) -> ChainVerdict:
+        """As VerifyChain."""
+        certificates = _certificate_list(leaf, intermediates, self._list_bytes)
+        if certificates is None:
+            return RefusedChain(ChainReason.TOO_LARGE)
+        verdict = self._verdict
+        prepared = anchors.prepared(self, self._prepare)
+        _done(_eng_chain_verify(self._chain, prepared, certificates, len(certificates), int(now), profile, verdict))
+        if verdict.reason:
+            return RefusedChain(ChainReason(verdict.reason))
+        return AcceptedChain(
+            verdict.anchor, bytes(_native.ffi.buffer(verdict.anchor_sha256)), float(verdict.since), float(verdict.until)
+        )
+
+    def _prepare(self, anchors: Sequence[Anchor]) -> "_native._Pointer":
+        prepared = _gc(_native.lib.eng_anchors_open(len(anchors)), _native.lib.eng_anchors_close)
+        for anchor in anchors:
+            _done(_native.lib.eng_anchors_add(prepared, self._chain, anchor.certificate, len(anchor.certificate)))
+            for crl in anchor.crls:
+                _done(_native.lib.eng_anchors_add_crl(prepared, crl, len(crl)))
+        _done(_native.lib.eng_anchors_seal(prepared))
+        return prepared
+
+    @property
+    def certificates_remembered(self) -> int:
+        return _native.lib.eng_chain_certificates_remembered(self._chain)
+
+    @property
+    def chains_remembered(self) -> int:
+        return _native.lib.eng_chain_chains_remembered(self._chain)
+
+
+def _certificate_list(leaf: bytes, intermediates: Sequence[bytes], most: int) -> bytes | None:
+    """As TLS carries them (RFC 5246 section 7.4.2); None where they are over `most` bytes."""
+    sent = (leaf, *intermediates)
+    if 3 * len(sent) + sum(map(len, sent)) > most:
+        return None
+    return b"".join([part for der in sent for part in (len(der).to_bytes(3, "big"), der)])
+
+
+def _chain_limits(limits: Limits) -> "_native._ChainVerdict":
+    fields = (
+        "certificate_list_bytes",
+        "certificates",
+        "chain_signatures",
+        "certificates_remembered",
+        "chains_remembered",
+    )
+    return _native.ffi.new("struct eng_chain_limits *", {field: getattr(limits, field) for field in fields})
+
+
+def _gc(pointer: "_native._Pointer", destructor: "Callable[[_native._Pointer], None]") -> "_native._Pointer":
+    """Owned by Python. MemoryError where there is nothing to own."""
+    if pointer == _native.ffi.NULL:
+        raise MemoryError
+    return _native.ffi.gc(pointer, destructor)
+
+
+def _done(done: int) -> None:
+    """MemoryError where memory was short: nothing was decided."""
+    if not done:
+        raise MemoryError
 
 
 def library_version() -> str:

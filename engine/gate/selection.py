@@ -8,19 +8,27 @@
 
 import contextlib
 import tomllib
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from engine.errors import ConfigError
-from engine.gate.interface import F, Operation, VerifySecret
+from engine.gate.interface import F, Operation, VerifyChain, VerifySecret
 from engine.gate.measure import Timing, measure
 from engine.gate.record import Record, current_build
+from engine.gate.reference.chain import VERIFY_CHAIN, VERIFY_CHAIN_FIRST_SIGHT
 from engine.gate.reference.secret import VERIFY_SECRET
 
-OPERATIONS = (VERIFY_SECRET,)
+OPERATIONS: tuple[Operation[Any], ...] = (VERIFY_SECRET, VERIFY_CHAIN)
 """Everything behind the gate."""
+
+FIGURES: tuple[tuple[Operation[Any], Operation[Any]], ...] = ((VERIFY_CHAIN_FIRST_SIGHT, VERIFY_CHAIN),)
+"""(figure, operation): what is measured and shown beside an operation, and chooses nothing."""
+
+FIGURE = "shown only"
+"""Why of such a figure."""
 
 Native = Literal["auto", "always", "never"]
 """The configuration's word."""
@@ -30,6 +38,7 @@ class Operations(msgspec.Struct, frozen=True):
     """The implementations chosen, to be passed down to the rooms that use them."""
 
     verify_secret: VerifySecret
+    verify_chain: VerifyChain
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -60,11 +69,32 @@ def required_ratios() -> dict[str, float]:
 
 
 def choose_operations(native: Native, record: Record | None = None) -> tuple[Operations, list[Choice]]:
-    """Choose every operation. ConfigError, naming `native`, where "always" cannot be kept."""
+    """Choose every operation. ConfigError, naming `native`, where "always" cannot be kept.
+
+    The list has the figures of the record as well.
+    """
     timings = record.timings if record else {}
-    required = required_ratios()[VERIFY_SECRET.name]
-    verify_secret, choice = choose(VERIFY_SECRET, native, required, timings.get(VERIFY_SECRET.name))
-    return Operations(verify_secret=verify_secret), [choice]
+    required = required_ratios()
+    choices = []
+
+    def chosen(operation: Operation[F]) -> F:
+        name = operation.name
+        implementation, choice = choose(operation, native, required[name], timings.get(name))
+        choices.append(choice)
+        return implementation
+
+    operations = Operations(verify_secret=chosen(VERIFY_SECRET), verify_chain=chosen(VERIFY_CHAIN))
+    return operations, [*choices, *_figures(choices, required, timings)]
+
+
+def _figures(choices: Sequence[Choice], required: Mapping[str, float], timings: Mapping[str, Timing]) -> list[Choice]:
+    """What was measured beside the operations."""
+    chosen = {choice.operation: choice.chosen for choice in choices}
+    return [
+        Choice(figure.name, chosen[operation.name], required[figure.name], FIGURE, timings[figure.name])
+        for figure, operation in FIGURES
+        if figure.name in timings
+    ]
 
 
 def choose(operation: Operation[F], native: Native, required: float, recorded: Timing | None) -> tuple[F, Choice]:
@@ -106,7 +136,7 @@ def load_twin(operation: Operation[F]) -> F:
 def take_record() -> Record | None:
     """Measure every operation that has a usable twin, for about half a second each. None where there is none."""
     timings = {}
-    for operation in OPERATIONS:
+    for operation in (*OPERATIONS, *(figure for figure, _ in FIGURES)):
         with contextlib.suppress(TwinUnusable):
             timings[operation.name] = measure(operation, load_twin(operation), rounds=50, round_seconds=0.005)
     return Record(current_build(), timings) if timings else None

@@ -7,6 +7,8 @@ import types
 import pytest
 
 from engine.gate import _native, compiled
+from engine.gate.interface import Anchor, AnchorSet, ChainProfile
+from engine.limits import Limits
 
 STAMP, SECRET = b"2025041401", b"12345678"
 
@@ -18,6 +20,21 @@ def test_anything_but_bytes_is_a_type_error(wrong: object, position: int) -> Non
     arguments[position] = wrong
     with pytest.raises(TypeError):
         compiled.verify_secret(*arguments)
+
+
+@pytest.mark.parametrize("wrong", [None, "certificate", 7])
+def test_certificate_that_is_no_bytes_is_a_type_error(wrong: object) -> None:
+    verify_chain = compiled.ChainVerifier(Limits())
+    for leaf, intermediates, anchor in ((wrong, [], b""), (b"", [wrong], b""), (b"", [], wrong)):
+        with pytest.raises(TypeError):
+            verify_chain(leaf, intermediates, AnchorSet([Anchor(anchor)]), 0.0, ChainProfile.DEVICE)
+
+
+def test_memory_that_is_short_is_a_memory_error_and_no_verdict() -> None:
+    with pytest.raises(MemoryError):
+        compiled._done(0)
+    with pytest.raises(MemoryError):
+        compiled._gc(_native.ffi.NULL, _native.lib.eng_chain_close)
 
 
 def test_linked_library_is_named() -> None:

@@ -8,11 +8,22 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.gate import compiled
-from engine.gate.interface import KnownAnswer, Operation
+from engine.gate.interface import AcceptedChain, KnownAnswer, Operation
 from engine.gate.measure import Timing
 from engine.gate.record import Record, current_build
+from engine.gate.reference.chain import VERIFY_CHAIN
+from engine.gate.reference.chain import ChainVerifier as ReferenceChainVerifier
 from engine.gate.reference.secret import VERIFY_SECRET, verify_secret
-from engine.gate.selection import OPERATIONS, Operations, choose, choose_operations, required_ratios, take_record
+from engine.gate.selection import (
+    FIGURE,
+    FIGURES,
+    OPERATIONS,
+    Operations,
+    choose,
+    choose_operations,
+    required_ratios,
+    take_record,
+)
 
 FASTER, SLOWER = Timing(3e-6, 1e-6), Timing(1.9e-6, 1e-6)
 
@@ -114,42 +125,71 @@ class TestEarnedRatio:
         assert (choice.chosen, choice.why) == ("native", "measured at start")
 
 
-class TestVerifySecret:
-    def test_configuration_reaches_the_operation(self) -> None:
-        assert choose_operations("never")[0] == Operations(verify_secret=verify_secret)
-        assert choose_operations("always")[0] == Operations(verify_secret=compiled.verify_secret)
+class TestOperations:
+    def test_configuration_reaches_every_operation(self) -> None:
+        never, always = choose_operations("never")[0], choose_operations("always")[0]
+        assert (never.verify_secret, always.verify_secret) == (verify_secret, compiled.verify_secret)
+        assert isinstance(never.verify_chain, ReferenceChainVerifier)
+        assert isinstance(always.verify_chain, compiled.ChainVerifier)
 
-    def test_record_reaches_the_operation(self) -> None:
-        operations, (choice,) = choose_operations("auto", Record(current_build(), {"verify_secret": SLOWER}))
+    def test_native_tables_are_of_one_node(self) -> None:
+        one, other = choose_operations("always")[0], choose_operations("always")[0]
+        assert one.verify_chain is not other.verify_chain
+
+    def test_record_reaches_the_operations(self) -> None:
+        timings = {"verify_secret": SLOWER, "verify_chain": FASTER}
+        operations, choices = choose_operations("auto", Record(current_build(), timings))
         assert operations.verify_secret is verify_secret
-        assert (choice.operation, choice.timing) == ("verify_secret", SLOWER)
+        assert isinstance(operations.verify_chain, ReferenceChainVerifier)
+        assert [(choice.operation, choice.timing) for choice in choices] == list(timings.items())
 
-    def test_module_that_does_not_import_leaves_the_reference(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_module_that_does_not_import_leaves_the_references(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "engine.gate.compiled", None)
-        operations, (choice,) = choose_operations("auto")
+        operations, choices = choose_operations("auto")
         assert operations.verify_secret is verify_secret
-        assert "no native module" in choice.why
+        assert isinstance(operations.verify_chain, ReferenceChainVerifier)
+        assert ["no native module" in choice.why for choice in choices] == [True, True]
 
     def test_first_known_answer_is_an_everyday_acceptance(self) -> None:
-        """It is what the gate measures with: a full-length password that the primary secret proves."""
+        """It is what the gate measures with: a full-length password that the primary secret proves, a path of three."""
         assert VERIFY_SECRET.known_answers[0].answer == 1
         assert len(VERIFY_SECRET.known_answers[0].arguments[0]) == 64
+        assert isinstance(VERIFY_CHAIN.known_answers[0].answer, AcceptedChain)
+        assert len(VERIFY_CHAIN.known_answers[0].arguments[1]) == 1
 
 
-def test_every_operation_has_a_required_ratio_and_no_other_has() -> None:
-    assert set(required_ratios()) == {operation.name for operation in OPERATIONS}
+class TestFigures:
+    def test_figure_of_the_record_is_shown_and_chooses_nothing(self) -> None:
+        timings = {"verify_chain": Timing(30e-6, 1e-6), "verify_chain_first_sight": SLOWER}
+        operations, choices = choose_operations("auto", Record(current_build(), timings))
+        assert isinstance(operations.verify_chain, compiled.ChainVerifier)
+        shown = choices[-1]
+        assert (shown.operation, shown.chosen, shown.timing) == ("verify_chain_first_sight", "native", SLOWER)
+        assert shown.why == FIGURE
+
+    def test_figure_is_not_measured_at_start(self) -> None:
+        names = [choice.operation for choice in choose_operations("auto")[1]]
+        assert names == [operation.name for operation in OPERATIONS]
+
+
+MEASURED = {operation.name for operation in (*OPERATIONS, *(figure for figure, _ in FIGURES))}
+
+
+def test_everything_measured_has_a_required_ratio_and_nothing_else_has() -> None:
+    assert set(required_ratios()) == MEASURED
     assert required_ratios()["verify_secret"] >= 2.0
+    assert required_ratios()["verify_chain"] >= 20.0
 
 
 def test_every_operation_is_passed_down() -> None:
     assert Operations.__struct_fields__ == tuple(operation.name for operation in OPERATIONS)
 
 
-def test_record_taken_here_is_of_this_build_and_holds_every_operation() -> None:
+def test_record_taken_here_is_of_this_build_and_holds_all_that_is_measured() -> None:
     record = take_record()
     assert record is not None
     assert record.build == current_build()
-    assert set(record.timings) == {operation.name for operation in OPERATIONS}
+    assert set(record.timings) == MEASURED
 
 
 def test_no_record_is_taken_without_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:
