@@ -1,8 +1,9 @@
-"""CONNECT to claim (mqtt-device.md C.1): the Client Identifier says who, the Password proves it."""
+"""CONNECT to claim (mqtt-device.md C.1, C.4): the Client Identifier says who, Password or certificate proves it."""
 
 import re
+from collections.abc import Sequence
 
-from engine.claims.claim import NoClaim, SecretClaim, SignType
+from engine.claims.claim import CertificateClaim, DeviceClaim, NoClaim, SecretClaim, SignType
 from engine.framing.mqtt.connect import Connect
 from engine.limits import Limits
 
@@ -10,10 +11,14 @@ from engine.limits import Limits
 _CLIENT_ID = re.compile(r"([A-Za-z0-9_-]{1,128})_0_([01])_([0-9]{10})\Z")
 
 
-def claim_from_connect(connect: Connect, limits: Limits) -> SecretClaim | NoClaim:
+def claim_from_connect(
+    connect: Connect, limits: Limits, peer_certificates: Sequence[bytes] = ()
+) -> DeviceClaim | NoClaim:
     """`{device_id}_0_{sign_type}_{YYYYMMDDHH}`, User Name = device_id, Password = 64 hex digits.
 
-    Fields over the contract's lengths make no claim: a longer one cannot be right, and is not worth a look-up.
+    With a certificate from the TLS handshake (DER, leaf first) and without a Password it is the certificate that is
+    claimed; a Password, where there is one, is what the peer wants to be judged by. Fields over the contract's lengths
+    make no claim: a longer one cannot be right, and is not worth a look-up.
     """
     client_id = connect.client_id
     if len(client_id) > limits.client_id_bytes:
@@ -27,4 +32,8 @@ def claim_from_connect(connect: Connect, limits: Limits) -> SecretClaim | NoClai
     if password is not None and len(password) > limits.password_bytes:
         return NoClaim()
     device_id, sign_type, stamp = form.groups()
-    return SecretClaim(device_id, user_name, password, SignType(int(sign_type)), stamp.encode("ascii"))
+    judged, stamp_digits = SignType(int(sign_type)), stamp.encode("ascii")
+    if peer_certificates and password is None:
+        leaf, *intermediates = peer_certificates
+        return CertificateClaim(device_id, user_name, judged, stamp_digits, leaf, tuple(intermediates))
+    return SecretClaim(device_id, user_name, password, judged, stamp_digits)

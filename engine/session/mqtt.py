@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine.claims.claim import Claim, NoClaim
+from engine.claims.claim import DeviceClaim, NoClaim
 from engine.claims.from_mqtt import claim_from_connect
 from engine.errors import (
     FramingFault,
@@ -57,7 +57,7 @@ class State(enum.Enum):
 class ClaimMade(msgspec.Struct, frozen=True):
     """CONNECT is complete and makes a claim: the caller has it judged and answers with receive_verdict."""
 
-    claim: Claim
+    claim: DeviceClaim
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -89,6 +89,8 @@ class MqttConversation:
         self.state = State.CONNECT_AWAITED
         self.keep_alive_seconds = 0
         """The Keep Alive in force, once connected."""
+        self.peer_certificates: tuple[bytes, ...] = ()
+        """The certificates (DER, end entity first) whose key the peer has proved to hold; set before any data."""
         self._limits = limits
         self._maximum = limits.connect_packet_bytes
         self._buffer = bytearray()
@@ -189,7 +191,7 @@ class MqttConversation:
     def _read_connect(self, _first_byte: int, start: int, end: int) -> None:
         connect = read_connect(self._buffer, start, end)
         self._connect, self._version = connect, connect.protocol_version
-        claim = claim_from_connect(connect, self._limits)
+        claim = claim_from_connect(connect, self._limits, self.peer_certificates)
         reason = self._unfit(connect, claim)
         if reason is not None or isinstance(claim, NoClaim):
             device_id = None if isinstance(claim, NoClaim) else claim.device_id
@@ -198,7 +200,7 @@ class MqttConversation:
         self.state = State.VERDICT_AWAITED
         self._events.append(ClaimMade(claim))
 
-    def _unfit(self, connect: Connect, claim: Claim | NoClaim) -> Reason | None:
+    def _unfit(self, connect: Connect, claim: DeviceClaim | NoClaim) -> Reason | None:
         """What is wrong with CONNECT whoever the device is; checked before any password work."""
         if isinstance(claim, NoClaim):
             return Reason.CLIENT_IDENTIFIER_NOT_VALID

@@ -40,9 +40,14 @@ REPLIES: dict[Reason, Reply] = {
     Reason.MISSING_SECRET: _NO_PROOF,
     Reason.WRONG_SECRET: _NO_PROOF,
     Reason.WRONG_CREDENTIAL_KIND: _NO_PROOF,
+    Reason.UNTRUSTED_CERTIFICATE: _NO_PROOF,
+    Reason.EXPIRED_CERTIFICATE: _NO_PROOF,
+    Reason.REVOKED_CERTIFICATE: _NO_PROOF,
     Reason.WRONG_CERTIFICATE: _NO_PROOF,
     Reason.STAMP_OUTSIDE_WINDOW: _NO_PROOF,
     Reason.SIGN_TYPE_NOT_ALLOWED: _NO_PROOF,
+    Reason.SECURE_ACCESS_REQUIRED: _NO_PROOF,
+    Reason.TRANSPORT_DIFFERS: _NO_PROOF,
     Reason.DEVICE_FROZEN: _PROVED_BUT,
     Reason.PROTOCOL_NOT_ALLOWED: _PROVED_BUT,
     Reason.CERTIFICATE_INACTIVE: _PROVED_BUT,
@@ -50,6 +55,9 @@ REPLIES: dict[Reason, Reply] = {
 
 IS_NO_PROOF = frozenset(reason for reason, reply in REPLIES.items() if reply is _NO_PROOF)
 """The reasons that count as a failed attempt (THREATS promise 4)."""
+
+IS_JUDGED_NO = IS_NO_PROOF | frozenset(reason for reason, reply in REPLIES.items() if reply is _PROVED_BUT)
+"""The refusals that a verdict gives: what is decided, and not only put off."""
 
 
 def reasons_document() -> str:

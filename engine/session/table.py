@@ -1,6 +1,7 @@
 """One connection per device, keyed by device_id: the newer takes over (the Client Identifier changes every hour)."""
 
 import enum
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -41,6 +42,9 @@ class SessionTable(Protocol):
     def find(self, device_id: str) -> Session | None:
         """The device's live session."""
 
+    def device_ids(self) -> Sequence[str]:
+        """The devices with a live session, of this moment."""
+
     def __len__(self) -> int: ...
 
 
@@ -67,6 +71,10 @@ class DictSessionTable:
     def find(self, device_id: str) -> Session | None:
         """As SessionTable.find."""
         return self._sessions.get(device_id)
+
+    def device_ids(self) -> Sequence[str]:
+        """As SessionTable.device_ids."""
+        return list(self._sessions)
 
     def __len__(self) -> int:
         return len(self._sessions)

@@ -33,9 +33,14 @@ class Reason(enum.Enum):
     MISSING_SECRET = "missing_secret"
     WRONG_SECRET = "wrong_secret"
     WRONG_CREDENTIAL_KIND = "wrong_credential_kind"
+    UNTRUSTED_CERTIFICATE = "untrusted_certificate"
+    EXPIRED_CERTIFICATE = "expired_certificate"
+    REVOKED_CERTIFICATE = "revoked_certificate"
     WRONG_CERTIFICATE = "wrong_certificate"
     STAMP_OUTSIDE_WINDOW = "stamp_outside_window"
     SIGN_TYPE_NOT_ALLOWED = "sign_type_not_allowed"
+    SECURE_ACCESS_REQUIRED = "secure_access_required"
+    TRANSPORT_DIFFERS = "transport_differs"
     # proved, but
     DEVICE_FROZEN = "device_frozen"
     PROTOCOL_NOT_ALLOWED = "protocol_not_allowed"
@@ -46,7 +51,8 @@ class Accepted(msgspec.Struct, frozen=True):
     """The claim is proved and the device may be connected.
 
     `first`: the device was never activated before, so the activation must be durable before the answer leaves.
-    `checked_stamp`: proved with a judged time stamp (sign type 1), which policy "sticky" remembers.
+    `checked_stamp`: proved with a judged time stamp (sign type 1), which policy "sticky" remembers. `pin`: the SHA-256
+    (lower-case hex) of the device's first certificate, which must be pinned durably before the answer leaves.
     """
 
     device_id: str
@@ -54,6 +60,7 @@ class Accepted(msgspec.Struct, frozen=True):
     generation: int
     first: bool
     checked_stamp: bool
+    pin: str | None = None
     reason: Reason = Reason.ACCEPTED
 
 

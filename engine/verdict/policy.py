@@ -25,6 +25,11 @@ def is_sign_type_allowed(sign_type: SignType, row: CredentialRow, policy: Verdic
     return policy.sign_types == "sticky" and not row.checked_stamp_seen
 
 
+def is_expired(row: CredentialRow, now: float) -> bool:
+    """A device past its timeout is gone, whether or not the reaper came by already; `now` in epoch seconds."""
+    return not row.activated and row.timeout_at is not None and now >= row.timeout_at
+
+
 def hour_of_stamp(stamp: bytes) -> int | None:
     """Hours since the epoch of YYYYMMDDHH (10 ASCII digits, UTC), None when that is no date."""
     year, month, day, hour = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8]), int(stamp[8:])

@@ -4,7 +4,7 @@ from engine.claims.claim import SecretClaim, SignType
 from engine.gate.interface import VerifySecret
 from engine.registry.record import AuthType, Credential, DeviceProtocol
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
-from engine.verdict.policy import VerdictPolicy, is_sign_type_allowed, is_stamp_in_window
+from engine.verdict.policy import VerdictPolicy, is_expired, is_sign_type_allowed, is_stamp_in_window
 
 _PRIMARY, _SECONDARY = 1, 2
 _NO_PASSWORD = b"0" * 64  # stands in for an absent Password, so that it costs what a wrong one costs
@@ -54,11 +54,6 @@ def _reason(
         # Only now, with the proof given, may an answer tell anything about the device (DESIGN section 2).
         (row.protocol is DeviceProtocol.MQTT, Reason.PROTOCOL_NOT_ALLOWED),
         (not row.frozen, Reason.DEVICE_FROZEN),
-        (not _is_expired(row.activated, row.timeout_at, now), Reason.UNKNOWN_DEVICE),
+        (not is_expired(row, now), Reason.UNKNOWN_DEVICE),
     )
     return next((reason for is_met, reason in checks if not is_met), Reason.ACCEPTED)
-
-
-def _is_expired(activated: bool, timeout_at: int | None, now: float) -> bool:
-    """A device past its timeout is gone, whether or not the reaper came by already."""
-    return not activated and timeout_at is not None and now >= timeout_at

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.claims.claim import NoClaim, SecretClaim, SignType
+from engine.claims.claim import CertificateClaim, NoClaim, SecretClaim, SignType
 from engine.claims.from_mqtt import claim_from_connect
 from engine.framing.mqtt.connect import read_connect
 from engine.framing.mqtt.fixed_header import read_packet
@@ -74,3 +74,20 @@ def test_longest_device_id_makes_a_claim() -> None:
 def test_fields_over_their_length_make_no_claim(user_name: str, password: bytes) -> None:
     assert claim_of("pump_0_0_2026112222", user_name, password) == NoClaim()
     assert isinstance(claim_of("pump_0_0_2026112222", user_name[:256], password[:256]), SecretClaim)
+
+
+def test_certificate_is_claimed_where_there_is_one_and_no_password() -> None:
+    packet = connect_packet("pump_0_1_2026112222", "pump")
+    frame = read_packet(packet, 0, 65536)
+    assert frame is not None
+    claim = claim_from_connect(read_connect(packet, frame[1], frame[2]), LIMITS, (b"leaf", b"issuer"))
+    assert claim == CertificateClaim("pump", "pump", SignType.STAMP_JUDGED, b"2026112222", b"leaf", (b"issuer",))
+
+
+def test_password_is_what_a_peer_with_a_certificate_is_judged_by() -> None:
+    """A SECRET device may show a certificate; it must not pass by it, nor fail because of it."""
+    packet = connect_packet("pump_0_1_2026112222", "pump", b"x")
+    frame = read_packet(packet, 0, 65536)
+    assert frame is not None
+    claim = claim_from_connect(read_connect(packet, frame[1], frame[2]), LIMITS, (b"leaf",))
+    assert isinstance(claim, SecretClaim)

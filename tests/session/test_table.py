@@ -12,6 +12,7 @@ def test_newer_session_takes_over_and_is_found() -> None:
     assert table.attach("pump", older) is None
     assert table.attach("pump", newer) is older
     assert table.find("pump") is newer
+    assert table.device_ids() == ["pump"]
     assert len(table) == 1
 
 

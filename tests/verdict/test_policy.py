@@ -1,7 +1,7 @@
 import pytest
 
 from engine.claims.claim import SignType
-from engine.verdict.policy import VerdictPolicy, hour_of_stamp, is_sign_type_allowed, is_stamp_in_window
+from engine.verdict.policy import VerdictPolicy, hour_of_stamp, is_expired, is_sign_type_allowed, is_stamp_in_window
 from tests.helpers.records import STAMP, STAMP_AT, credential_row
 
 HOUR = 3600.0
@@ -58,3 +58,10 @@ def test_sign_type_0_is_allowed_as_policy_says_and_type_1_always(
     row = credential_row(checked_stamp_seen=seen)
     assert is_sign_type_allowed(SignType.STAMP_NOT_JUDGED, row, policy) is type_0_allowed
     assert is_sign_type_allowed(SignType.STAMP_JUDGED, row, policy)
+
+
+def test_a_device_past_its_timeout_is_gone_unless_it_was_activated() -> None:
+    assert is_expired(credential_row(activated=False, timeout_at=100), 100.0)
+    assert not is_expired(credential_row(activated=False, timeout_at=100), 99.9)
+    assert not is_expired(credential_row(activated=True, timeout_at=100), 100.0)
+    assert not is_expired(credential_row(activated=False, timeout_at=None), 100.0)

@@ -4,6 +4,7 @@ import pytest
 
 from engine.claims.claim import SecretClaim, SignType
 from engine.gate.interface import VerifySecret
+from engine.gate.reference.chain import VERIFY_CHAIN
 from engine.gate.reference.secret import verify_secret
 from engine.registry.record import AuthType, Credential, DeviceProtocol
 from engine.verdict.judge import Judge
@@ -31,7 +32,7 @@ def judge(
     operation: VerifySecret = verify_secret,
     **policy: Any,
 ) -> Outcome:
-    return Judge(VerdictPolicy(**policy), operation).judge(asserted, against, now)
+    return Judge(VerdictPolicy(**policy), operation, VERIFY_CHAIN.reference).judge_secret(asserted, against, now)
 
 
 def reason_of(asserted: SecretClaim, against: Credential, **more: Any) -> Reason:

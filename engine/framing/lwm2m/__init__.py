@@ -1,0 +1,1 @@
+"""LwM2M: what a request of the Client Registration Interface says."""
