@@ -37,6 +37,9 @@ gate: $(PROJECT) $(DONE)/bench ## native against reference; fails where native d
 bench: $(PROJECT) $(DONE)/bench ## every benchmark
 	$(BIN)/python -m pytest -p benchmark --quiet bench
 	$(BIN)/python -m bench.storm
+	$(BIN)/python -m bench.listing
+	$(BIN)/python -m bench.tls
+	$(BIN)/python -m bench.coap_storm
 	$(BIN)/python -m bench.enumeration
 
 # libFuzzer's own options; SECONDS a target.

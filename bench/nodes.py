@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.cli.child import FREE_PORTS
 from tests.helpers.mqtt_credentials import credentials_of
 from tests.helpers.mqtt_packets import connect_packet
 
@@ -22,9 +23,24 @@ class BenchNode(NamedTuple):
     """A node in a process of its own, pinned to core 0; its failed-attempt limits do not count loopback."""
 
     pid: int
-    mqtt: tuple[str, int]
-    api: str
+    addresses: dict[str, str]
+    ca: Path
     credentials: dict[str, str]
+
+    @property
+    def mqtt(self) -> tuple[str, int]:
+        """Where plain MQTT is served."""
+        return self.address("mqtt")
+
+    @property
+    def api(self) -> str:
+        """The API's "host:port"."""
+        return self.addresses["api"]
+
+    def address(self, listener: str) -> tuple[str, int]:
+        """Where a listener accepts."""
+        host, _, port = self.addresses[listener].rpartition(":")
+        return host, int(port)
 
     def post(self, path: str, body: dict[str, object]) -> dict[str, object]:
         """POST below the project; the answer's body."""
@@ -56,6 +72,11 @@ def connect_of(device_id: str, secret: str) -> bytes:
     return connect_packet(client_id, user_name, password.encode())
 
 
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
 @contextlib.contextmanager
 def bench_node(native: str = "auto") -> Iterator[BenchNode]:
     """Serve on core 0 for the length of the block, and keep this process to core 1."""
@@ -66,7 +87,7 @@ def bench_node(native: str = "auto") -> Iterator[BenchNode]:
         config = data / "keyturn.toml"
         settings = f'native = "{native}"\nexempt_networks = ["127.0.0.0/8"]\n'
         config.write_text(settings + config.read_text())
-        serve = [*keyturn, "serve", "--data", data, "--mqtt", "127.0.0.1:0", "--api", "127.0.0.1:0"]
+        serve = [*keyturn, "serve", "--data", data, *FREE_PORTS]
         with subprocess.Popen(["taskset", "-c", "0", *serve, "--ready-file", ready], stderr=subprocess.DEVNULL) as node:
             try:
                 while not ready.exists():
@@ -74,8 +95,7 @@ def bench_node(native: str = "auto") -> Iterator[BenchNode]:
                         sys.exit("the node did not start")
                     time.sleep(0.05)
                 os.sched_setaffinity(0, {1})
-                addresses = json.loads(ready.read_text())
-                host, _, port = addresses["mqtt"].rpartition(":")
-                yield BenchNode(node.pid, (host, int(port)), addresses["api"], json.loads(made.stdout))
+                ca = data / "tls" / "ca.pem"
+                yield BenchNode(node.pid, json.loads(ready.read_text()), ca, json.loads(made.stdout))
             finally:
                 node.terminate()

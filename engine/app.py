@@ -4,7 +4,7 @@ import ipaddress
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 
@@ -16,20 +16,29 @@ from engine.api.application import build_application
 from engine.api.serve import serve_api
 from engine.api.services import ApiServices
 from engine.clock import Clock
-from engine.config import LISTENERS, Address, Config
-from engine.errors import ConfigError, UsageError
+from engine.config import LISTENERS, Address, Config, ListenerKind
+from engine.errors import ConfigError, StoreUnavailable, UsageError
 from engine.gate.record import RECORD_NAME, read_record
 from engine.gate.selection import Operations, choose_operations
 from engine.limits import Limits
 from engine.listeners.admit import Admission
+from engine.listeners.coap import CoapFront
 from engine.listeners.mqtt import FrontServices, MqttFront
 from engine.listeners.peer import Network
 from engine.listeners.pending import Pending
+from engine.listeners.platform_tls import HTTP_ALPN, MQTT_ALPN, PlatformTls
+from engine.listeners.tcp import TcpTransport
 from engine.listeners.throttle import Throttle
+from engine.listeners.tls import TlsTransport
+from engine.listeners.transport import Transport
+from engine.listeners.trust import Trust
+from engine.listeners.websocket import WebSocketTransport
+from engine.node.batch_runner import BatchRunner
 from engine.node.batches import Batches
 from engine.node.data_directory import MASTER_KEY_FILE, REGISTRY_FILE, DataLock, announced
 from engine.node.lag import watch_loop_lag
 from engine.node.local import LocalBus
+from engine.node.reaper import Reaper
 from engine.observe.attempts import Attempts
 from engine.observe.health import Health, ListenerState
 from engine.observe.metrics import Metrics
@@ -50,6 +59,14 @@ class Node:
     def __init__(self, addresses: dict[str, str], rooms: "_Rooms") -> None:
         self.addresses = addresses
         self._rooms = rooms
+
+    async def reload(self) -> None:
+        """Read the platform certificate, its key and the device CAs anew: for new handshakes, live sessions go on.
+
+        Raises ConfigError or StoreUnavailable; then everything is as before.
+        """
+        if any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
+            await self._rooms.tls.reload()
 
     async def drain(self) -> None:
         """Stop accepting, tell live sessions that the server shuts down, and write what is batched.
@@ -78,8 +95,10 @@ class _Rooms(msgspec.Struct, frozen=True):
     pending: Pending
     admission: Admission
     batches: Batches
+    reaper: Reaper
     repeats: Repeats
-    fronts: list[MqttFront]
+    tls: PlatformTls
+    fronts: list[MqttFront | CoapFront]
     clock: Clock
     limits: Limits
     exempt: tuple[Network, ...]
@@ -100,19 +119,23 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
         store = SqliteStore.open(config.data / REGISTRY_FILE, limits=config.limits, clock=clock)
         try:
             rooms = _furnish(config, store, clock)
-            addresses = {name: _address_of(sock) for name, sock in sockets.items()}
-            stack.enter_context(announced(config.data, addresses))
+            node = Node({name: _address_of(sock) for name, sock in sockets.items()}, rooms)
+            await node.reload()
+            stack.enter_context(announced(config.data, node.addresses))
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(watch_loop_lag, rooms.health)
                 nursery.start_soon(rooms.batches.run)
+                nursery.start_soon(rooms.reaper.run)
+                nursery.start_soon(BatchRunner(_api_services(rooms, config), rooms.repeats).run)
                 for kind in LISTENERS:
                     if kind.name in sockets:
-                        start = _start_api if kind.name == "api" else _start_mqtt
+                        start = _STARTS.get(kind.protocol, _start_mqtt)
                         await nursery.start(partial(start, kind.name, kind.protocol, sockets[kind.name], rooms, config))
                         rooms.health.note_listener(kind.name, ListenerState.SERVING)
                     else:
                         rooms.health.note_listener(kind.name, ListenerState.OFF)
-                yield Node(addresses, rooms)
+                # Not before: building the API takes the loop 0.4 s, which is no overload.
+                nursery.start_soon(watch_loop_lag, rooms.health)
+                yield node
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
@@ -125,7 +148,11 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     sealer = Sealer(MasterKeys.read(config.data / MASTER_KEY_FILE), os.urandom)
     sessions, attempts, metrics = DictSessionTable(), Attempts(limits), Metrics()
     health, repeats, pending = Health(store.check, limits), Repeats(clock, limits), Pending(limits)
-    bus = LocalBus(store, sessions, limits, clock)
+    trust = Trust(store.certificates)
+    tls = PlatformTls(
+        config.data / config.tls.certificate, config.data / config.tls.key, trust.device_cas, limits, repeats
+    )
+    bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls))
     operations = _operations(config)
     metrics.watch(
         pending=lambda: len(pending), sessions=lambda: len(sessions), loop_lag=lambda: health.loop_lag_seconds
@@ -134,8 +161,11 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         store=store,
         sealer=sealer,
         judge=Judge(
-            VerdictPolicy(config.policy.sign_types, config.policy.stamp_window_hours), operations.verify_secret
+            VerdictPolicy(config.policy.sign_types, config.policy.stamp_window_hours),
+            operations.verify_secret,
+            operations.verify_chain,
         ),
+        trust=trust,
         bus=bus,
         sessions=sessions,
         throttle=Throttle(limits),
@@ -155,12 +185,30 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         pending=pending,
         admission=admission,
         batches=Batches(bus=bus, attempts=attempts, store=store, clock=clock, limits=limits, repeats=repeats),
+        reaper=Reaper(store=store, bus=bus, clock=clock, limits=limits, repeats=repeats),
         repeats=repeats,
+        tls=tls,
         fronts=[],
         clock=clock,
         limits=limits,
         exempt=_networks(config),
     )
+
+
+def _trust_anew(config: Config, trust: Trust, tls: PlatformTls) -> Callable[[], Awaitable[None]]:
+    """What a change of the device CAs leads to: CONNECT is judged by what is now, and new handshakes too."""
+
+    async def trust_anew() -> None:
+        trust.forget()
+        if not any(kind.has_tls and config.address(kind.name) is not None for kind in LISTENERS):
+            return
+        try:
+            await tls.reload()
+        except (ConfigError, StoreUnavailable) as fault:
+            # A handshake by the old CAs proves nothing: CONNECT asks the trust, which has forgotten them.
+            _log.warning("handshakes go on by the device CAs of before", error=str(fault))
+
+    return trust_anew
 
 
 def _operations(config: Config) -> Operations:
@@ -188,7 +236,7 @@ def _bind(config: Config) -> Iterator[tuple[str, socket.socket]]:
                 f"listeners.api: {address} is not loopback, and the API is not encrypted; put TLS in front of it and "
                 "set api.insecure = true, or listen on 127.0.0.1"
             )
-        yield kind.name, _listen(kind.name, address, config.limits.backlog)
+        yield kind.name, _listen(kind, address, config.limits)
 
 
 def _is_loopback(address: Address) -> bool:
@@ -198,22 +246,28 @@ def _is_loopback(address: Address) -> bool:
         return address.host == "localhost"
 
 
-def _listen(name: str, address: Address, backlog: int) -> socket.socket:
+def _listen(kind: ListenerKind, address: Address, limits: Limits) -> socket.socket:
+    transport = socket.SOCK_DGRAM if kind.is_datagram else socket.SOCK_STREAM
     try:
-        family, _, _, _, resolved = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        family, _, _, _, resolved = socket.getaddrinfo(address.host, address.port, type=transport)[0]
+        sock = socket.socket(family, transport)
     except OSError as error:
-        raise UsageError(f"listeners.{name}: {address}: {error.strerror}") from None
+        raise UsageError(f"listeners.{kind.name}: {address}: {error.strerror}") from None
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind.is_datagram:
+            # No SO_REUSEADDR: of two UDP sockets that have it, the later one takes the datagrams of the first.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.coap_receive_buffer_bytes)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6 and address.host == "::":
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.setblocking(False)
         sock.bind(resolved)
-        sock.listen(backlog)
+        if not kind.is_datagram:
+            sock.listen(limits.backlog)
     except OSError as error:
         sock.close()
-        raise UsageError(f"listeners.{name}: {address}: {error.strerror}") from None
+        raise UsageError(f"listeners.{kind.name}: {address}: {error.strerror}") from None
     return sock
 
 
@@ -227,11 +281,36 @@ async def _start_mqtt(
     protocol: str,
     sock: socket.socket,
     rooms: _Rooms,
+    config: Config,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    limits = rooms.limits
+    connect_seconds = limits.connect_seconds if name == "mqtt" else limits.secure_connect_seconds
+    services = _front_services(name, protocol, rooms)
+    front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds)
+    rooms.fronts.append(front)
+    task_status.started()
+    await front.serve(sock)
+
+
+async def _start_coap(
+    name: str,
+    protocol: str,
+    sock: socket.socket,
+    rooms: _Rooms,
     _config: Config,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    services = FrontServices(
+    front = CoapFront(name, _front_services(name, protocol, rooms), os.urandom, sock)
+    rooms.fronts.append(front)
+    task_status.started()
+    await front.serve()
+
+
+def _front_services(name: str, protocol: str, rooms: _Rooms) -> FrontServices:
+    return FrontServices(
         admission=rooms.admission,
         sessions=rooms.sessions,
         pending=rooms.pending,
@@ -243,10 +322,18 @@ async def _start_mqtt(
         limits=rooms.limits,
         exempt=rooms.exempt,
     )
-    front = MqttFront(name, services)
-    rooms.fronts.append(front)
-    task_status.started()
-    await front.serve(sock)
+
+
+def _transports(rooms: _Rooms, config: Config) -> dict[str, Callable[[socket.socket], Transport]]:
+    """What each listener makes of an accepted socket."""
+    limits, origins = rooms.limits, frozenset(config.websocket.origins)
+    mqtt_context, http_context = partial(rooms.tls.context, MQTT_ALPN), partial(rooms.tls.context, HTTP_ALPN)
+    return {
+        "mqtt": lambda sock: TcpTransport(sock, limits),
+        "mqtts": lambda sock: TlsTransport(sock, mqtt_context, limits),
+        "ws": lambda sock: WebSocketTransport(TcpTransport(sock, limits), limits, origins),
+        "wss": lambda sock: WebSocketTransport(TlsTransport(sock, http_context, limits), limits, origins),
+    }
 
 
 async def _start_api(
@@ -258,7 +345,13 @@ async def _start_api(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    services = ApiServices(
+    application = build_application(_api_services(rooms, config))
+    task_status.started()
+    await serve_api(application, sock, limits=rooms.limits)
+
+
+def _api_services(rooms: _Rooms, config: Config) -> ApiServices:
+    return ApiServices(
         store=rooms.store,
         sealer=rooms.sealer,
         bus=rooms.bus,
@@ -269,6 +362,9 @@ async def _start_api(
         metrics=rooms.metrics,
         attempts=rooms.attempts,
         hosts=frozenset(config.api.hosts),
+        region=config.api.region,
     )
-    task_status.started()
-    await serve_api(build_application(services), sock, limits=rooms.limits)
+
+
+_STARTS = {"coap": _start_coap, "http": _start_api}
+"""What serves a protocol; MQTT's several listeners have one front."""

@@ -13,17 +13,24 @@ from engine.limits import Limits
 class ListenerKind(msgspec.Struct, frozen=True):
     """One row of the listener table: flags, configuration, ready file, /readyz, demo and metric labels come from here.
 
-    `protocol` is the metric label; `what` is the help text of the flag.
+    `protocol` is the metric label; `what` is the help text of the flag; `has_tls` asks for the files of [tls];
+    `is_datagram`: UDP, not TCP.
     """
 
     name: str
     port: int
     protocol: str
     what: str
+    has_tls: bool = False
+    is_datagram: bool = False
 
 
 LISTENERS = (
     ListenerKind("mqtt", 1883, "mqtt", "MQTT over TCP"),
+    ListenerKind("mqtts", 8883, "mqtts", "MQTT over TLS", has_tls=True),
+    ListenerKind("ws", 8083, "ws", "MQTT over WebSocket"),
+    ListenerKind("wss", 8084, "wss", "MQTT over WebSocket over TLS", has_tls=True),
+    ListenerKind("coap", 5683, "coap", "LwM2M over CoAP (UDP)", is_datagram=True),
     ListenerKind("api", 8080, "http", "the application API, /livez, /readyz and /metrics"),
 )
 
@@ -53,10 +60,26 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class ApiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The application API. insecure: listen in the clear on an address that is not loopback, because something in front
-    of it does the TLS. hosts: the names that a request's Host header may carry (without port)."""
+    of it does the TLS. hosts: the names that a request's Host header may carry (without port). region: the only one for
+    which keys derived from access keys (V11-HMAC-SHA256) are taken; empty for any, as a node alone is in no region."""
 
     insecure: bool = False
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    region: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]{0,64}\Z")] = ""
+
+
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What devices check the server by: PEM files, relative to the data directory unless absolute. certificate: the
+    server's, then the intermediates up to what devices preset. key: the server certificate's, not encrypted."""
+
+    certificate: str = "tls/server.pem"
+    key: str = "tls/server.key"
+
+
+class WebSocketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """origins: when not empty, a request that carries an Origin header (a browser's) must name one of these."""
+
+    origins: tuple[str, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +96,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exempt_networks: tuple[str, ...] = ()
     policy: Policy = Policy()
     api: ApiConfig = ApiConfig()
+    tls: TlsConfig = TlsConfig()
+    websocket: WebSocketConfig = WebSocketConfig()
     limits: Limits = Limits()
 
     def address(self, name: str) -> Address | None:

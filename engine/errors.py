@@ -41,6 +41,25 @@ class PacketTooLarge(FramingFault):
     """The announced Remaining Length is over the bound in force (MQTT 5 section 3.2.2.3.6; 0x95)."""
 
 
+class MessageFormatError(FramingFault):
+    """The datagram is no CoAP message (RFC 7252 section 3), and is rejected or ignored as section 4 says.
+
+    `message_id` is the Message ID that a Reset answers: of a Confirmable message of this version, else None.
+    """
+
+    def __init__(self, message: str, *, message_id: int | None = None) -> None:
+        super().__init__(message)
+        self.message_id = message_id
+
+
+class BadOption(FramingFault):
+    """A critical option of a CoAP request is not known, not of its format, or one too many (RFC 7252 4.02)."""
+
+
+class BadRequest(FramingFault):
+    """A CoAP message whose parameters or payload are not what the resource takes (RFC 7252 4.00)."""
+
+
 class StoreUnavailable(KeyturnError):
     """The registry could not be read or written: nothing was decided. Answered "unavailable", never yes, never no."""
 

@@ -13,6 +13,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The same for TLS and WebSocket, everything included (THREATS 1)."""
     connect_packet_bytes: int = 32 * 1024
     """The largest CONNECT (THREATS 2)."""
+    handshake_bytes: int = 32 * 1024
+    """A peer's bytes up to the end of the TLS handshake: with a CONNECT, the 64 KiB of THREATS 2."""
+    tls_sessions: int = 1024
+    """TLS 1.2 sessions kept in a context; at 16 KiB of certificates each, 16 MiB."""
     pending_soft: int = 4096
     """Unauthenticated connections above which CONNECT is answered "busy" before any password work (THREATS 3)."""
     pending_hard: int = 8192
@@ -25,6 +29,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """listen(2); the kernel caps it at net.core.somaxconn (4096 on Linux 5.4 and later)."""
     refusal_tick_seconds: float = 0.05
     """Refusals leave on the next tick (DESIGN section 2)."""
+
+    # Certificates (THREATS 2; docs/chains.md).
+    certificate_list_bytes: int = 16 * 1024
+    """All that a peer sends to prove its certificate (THREATS 2)."""
+    certificates: int = 8
+    """In that list, the leaf included: a fleet's path is 2 to 4 long, and `cryptography` stops at 8 as well."""
+    chain_signatures: int = 64
+    """Budget for one chain (CVE-2018-16875): what is put on a path costs as many as it then has signatures."""
+    certificates_remembered: int = 4096
+    """Parsed CAs and intermediates; the least used goes first. About 8 KiB each in OpenSSL 3.0."""
+    chains_remembered: int = 65_536
+    """Verified chains; the least used goes first. About 100 bytes each."""
 
     # Failed attempts (THREATS 4).
     failures_per_pair: int = 15
@@ -52,6 +68,34 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     password_bytes: int = 256
     """(mqtt-device.md C.1), the three of them."""
 
+    # LwM2M over CoAP (lwm2m-device.md D).
+    endpoint_name_characters: int = 64
+    """A node_id has no more (iotda-rest.md A.3)."""
+    coap_datagram_bytes: int = 1472
+    """What one Ethernet frame carries; more is answered 4.13. RFC 7252 section 4.6 wants at most 1152."""
+    coap_body_bytes: int = 16 * 1024
+    """The largest body sent block by block (RFC 7959): a link list of some 1,000 Object Instances."""
+    coap_transfers: int = 1024
+    """Bodies being put together, one a peer; with coap_body_bytes 16 MiB in all. The oldest goes first."""
+    coap_transfer_seconds: float = 93.0
+    """MAX_TRANSMIT_WAIT (RFC 7252 section 4.8.2): a client that is silent for so long has given up."""
+    coap_exchanges: int = 65_536
+    """Answers remembered for retransmissions, in all; of the peer that was silent for longest they go first."""
+    coap_exchanges_per_peer: int = 16
+    """NSTART is 1 (RFC 7252 section 4.7): an honest peer has one request under way, and some behind it."""
+    coap_exchange_seconds: float = 247.0
+    """EXCHANGE_LIFETIME (RFC 7252 section 4.8.2): for so long a Message ID means the same message."""
+    coap_amplification: int = 3
+    """An answer to a peer that was not accepted is at most so many times its request (RFC 7252 section 11.3)."""
+    coap_batch: int = 64
+    """Datagrams taken per wake-up, and judged together."""
+    coap_batches: int = 16
+    """Batches judged at the same time; beyond it datagrams wait in the socket's buffer, and the kernel drops."""
+    coap_receive_buffer_bytes: int = 4 * 1024 * 1024
+    """SO_RCVBUF asked for; the kernel caps it at net.core.rmem_max (212,992 by default)."""
+    unavailable_seconds: int = 30
+    """Max-Age of a 5.03: when a CoAP client may try again (RFC 7252 section 5.9.3.4)."""
+
     # The session's writes.
     send_seconds: float = 10.0
     """A peer that does not read its answers for so long is closed."""
@@ -68,6 +112,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     read_threads: int = 4
     """Lists and large batches read at the same time, each in a thread with a connection of its own."""
     seen_flush_seconds: float = 1.0
+    search_seconds: float = 1.0
+    """A search that reads for longer is refused, so that a condition without an index holds no thread for long."""
+    reap_seconds: float = 1.0
+    """Between two rounds of the reaper; a device past its timeout is refused from the second on in any case."""
+    reap_batch: int = 512
+    """Devices deleted in one write (as group_commit_writes)."""
 
     # Freshness (DESIGN section 3).
     invalidations_remembered: int = 65_536
@@ -89,4 +139,28 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # The application API (iotda-rest.md).
     api_body_bytes: int = 1024 * 1024
     """Twice the largest body of the contract: service_capabilities, 500 KB (A.4)."""
+    api_unproved_bytes: int = 64 * 1024 * 1024
+    """Bodies held of callers whose signature covers a body that is not whole yet: 64 of the largest."""
+    project_access_keys: int = 100
+    """Access keys of a project; ours, so that their list is one page."""
+    project_api_tokens: int = 100
+    """Tokens of a project that are not revoked; ours, for the same reason."""
+    device_tags: int = 10
+    """Tags of a device (limits.md)."""
+    device_cas: int = 100
+    """Device CA certificates of a project (iotda-rest.md A.5)."""
+    batch_body_bytes: int = 4 * 1024 * 1024
+    """A body of CreateBatchTask: 30,000 targets of 128 characters, quoted, are 3.9 MB."""
+    batch_file_bytes: int = 10 * 1024 * 1024
+    """An uploaded file: 30,000 lines of 300 bytes are 9 MB."""
+    batch_files: int = 32
+    """Files of a project; ours, so that uploads cannot fill the disk."""
+    batch_targets: int = 30_000
+    """Targets or lines of a task (iotda-rest.md A.2)."""
+    batch_tasks: int = 10
+    """Unfinished tasks of a type in a project (limits.md)."""
+    batch_group: int = 64
+    """Lines worked in one transaction (about 5 ms), so that other writes and the devices are never kept waiting."""
+    batch_poll_seconds: float = 0.25
+    """How often idle tasks are looked at."""
     api_seconds: float = 30.0

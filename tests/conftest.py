@@ -16,7 +16,12 @@ hypothesis.settings.register_profile("keyturn", deadline=None, derandomize=CI)
 hypothesis.settings.load_profile("keyturn")
 
 # Debian package (.ci/apt-packages) -> the program that a test runs.
-PROGRAMS = {"mosquitto-clients": "mosquitto_pub", "valgrind": "valgrind"}
+PROGRAMS = {
+    "libcoap3-bin": "coap-client-notls",
+    "mosquitto-clients": "mosquitto_pub",
+    "openssl": "openssl",
+    "valgrind": "valgrind",
+}
 
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 

@@ -11,7 +11,7 @@ import trio
 
 import engine
 from engine.clock import Clock
-from engine.config import ApiConfig, Config
+from engine.config import LISTENERS, ApiConfig, Config, TlsConfig
 from engine.errors import ConfigError, UsageError
 from engine.node.data_directory import initialise
 from tests.helpers.mqtt_credentials import credentials_of
@@ -19,7 +19,8 @@ from tests.helpers.mqtt_packets import connect_packet
 from tests.helpers.nodes import open_test_node
 from tests.helpers.wire import wire_client
 
-FREE = {"mqtt": "127.0.0.1:0", "api": "127.0.0.1:0"}
+FREE = {kind.name: "127.0.0.1:0" for kind in LISTENERS}
+ALL_OFF = {kind.name: "off" for kind in LISTENERS}
 
 
 async def made(tmp_path: Path) -> Path:
@@ -28,12 +29,12 @@ async def made(tmp_path: Path) -> Path:
 
 
 async def test_listener_that_is_off_is_not_there(tmp_path: Path) -> None:
-    async with open_test_node(tmp_path, listeners={"mqtt": "off", "api": "127.0.0.1:0"}) as running:
+    async with open_test_node(tmp_path, listeners={**ALL_OFF, "api": "127.0.0.1:0"}) as running:
         assert set(running.addresses) == {"api"}
 
 
 async def test_listens_on_ipv6(tmp_path: Path) -> None:
-    async with open_test_node(tmp_path, listeners={"mqtt": "[::1]:0", "api": "[::1]:0"}) as running:
+    async with open_test_node(tmp_path, listeners={**ALL_OFF, "mqtt": "[::1]:0", "api": "[::1]:0"}) as running:
         await running.create_product()
         await running.create_device("pump", "0123456789abcdef")
         client_id, user_name, password = credentials_of("pump", "0123456789abcdef")
@@ -77,6 +78,29 @@ async def test_exempt_network_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exempt_networks"):
         async with engine.open_node(Config(data=data, listeners=FREE, exempt_networks=("10.0.0.0/33",))):
             pass
+
+
+async def test_certificate_that_is_not_there_is_named_and_only_missed_where_there_is_tls(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    (data / "tls" / "server.pem").unlink()
+    with pytest.raises(ConfigError, match=r"tls: .*server.pem: No such file"):
+        async with engine.open_node(Config(data=data, listeners=FREE)):
+            pass
+    in_the_clear = {**FREE, "mqtts": "off", "wss": "off"}
+    async with engine.open_node(Config(data=data, listeners=in_the_clear)) as node:
+        await node.reload()
+
+
+async def test_certificate_may_lie_elsewhere(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    for name in ("server.pem", "server.key"):
+        (data / "tls" / name).rename(tmp_path / name)
+    tls = TlsConfig(certificate=str(tmp_path / "server.pem"), key="../server.key")
+    async with (
+        engine.open_node(Config(data=data, listeners=FREE, tls=tls)) as node,
+        wire_client(node.addresses["mqtts"], "mqtts", data / "tls" / "ca.pem") as client,
+    ):
+        assert (await client.exchange(connect_packet("nobody_0_0_2026010100", "nobody", b"x")))[3] == 4
 
 
 async def test_two_nodes_live_in_one_program(tmp_path: Path) -> None:

@@ -52,9 +52,11 @@ ROOMS: dict[str, set[str]] = {
 # What DESIGN's rows do not name and these rooms cannot do without.
 BEYOND_DESIGN = {
     "engine.registry": {"trio": "Store is asynchronous: it waits for the writer thread and for a reader's hop"},
+    "engine.listeners": {"wsproto": "trio-websocket's own core, for the Close frames that it leaves unsaid"},
     "engine.api": {
         "trio": "a change waits for its acknowledgement, a request for its deadline",
         "hypercorn": "it serves Litestar (DESIGN section 10)",
+        "multipart": "uploads are read in memory, bounded: Litestar's own reader puts them into /tmp",
     },
 }
 # They know all the others.

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from engine.cli.access_keys import access_key
 from engine.cli.audit import audit
 from engine.cli.demo import demo
 from engine.cli.devices import device
@@ -19,6 +20,7 @@ from engine.cli.output import plain
 from engine.cli.password import password
 from engine.cli.products import product
 from engine.cli.serve import serve
+from engine.cli.tokens import token
 from engine.errors import KeyturnError, StoreUnavailable
 
 _REFUSED = 1
@@ -36,6 +38,8 @@ application.command()(init)
 application.command()(serve)
 application.add_typer(product, name="product")
 application.add_typer(device, name="device")
+application.add_typer(access_key, name="access-key")
+application.add_typer(token, name="token")
 application.command()(password)
 application.command()(audit)
 application.add_typer(master_key, name="master-key")

@@ -17,7 +17,8 @@ from rich.text import Text
 from engine.cli.audit import in_words, read_audit
 from engine.cli.child import Child, serve_child
 from engine.cli.client import ApiClient
-from engine.cli.demo_clients import Answer, NoAnswer, Protocol, check_paho, has_mosquitto_pub, mosquitto_command
+from engine.cli.demo_clients import Answer, NoAnswer, Protocol, Server, check_paho, has_mosquitto_pub, mosquitto_command
+from engine.cli.demo_coap import check_aiocoap, coap_scenes
 from engine.cli.demo_scenes import DEVICE, Scene, Stage, scenes
 from engine.cli.output import console, open_table, plain, show_table
 from engine.clock import Clock
@@ -58,6 +59,7 @@ def demo(
     The exit status is 0 only if every answer was the right one. Nothing is left behind.
     """
     check_paho()
+    check_aiocoap()
     # make passes SIGTERM on; the data directory and the node must go away with us all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="keyturn-demo-") as directory:
@@ -75,7 +77,9 @@ def demo(
 
 def _stage(child: Child, credentials: Credentials) -> Stage:
     api = ApiClient(read_address(child.addresses["api"], "api"), credentials)
-    return Stage(api, read_address(child.addresses["mqtt"], "mqtt"))
+    ca = Path(credentials.data) / "tls" / "ca.pem"
+    addresses = {name: read_address(address, name) for name, address in child.addresses.items()}
+    return Stage(api, {name: Server(name, address, ca) for name, address in addresses.items()})
 
 
 def _play(stage: Stage) -> list[Played]:
@@ -83,7 +87,7 @@ def _play(stage: Stage) -> list[Played]:
     out.print("[bold]Keyturn[/bold]: an application registers devices, and the devices connect.\n")
     played = []
     with out.status("") as status:
-        for scene in scenes():
+        for scene in (*scenes(), *coap_scenes()):
             status.update(Text(f"{scene.who}: {scene.sent}"))
             played.append(Played(scene.who, scene.expected.protocol, scene.sent, scene.expected, _answer(scene, stage)))
     return played
@@ -142,7 +146,9 @@ def _keep_serving(data: Path, credentials: Credentials, secrets: dict[str, str])
         typer.echo(f"\nServing {', '.join(f'{name} on {address}' for name, address in child.addresses.items())}.")
         typer.echo(f"  {program} device list --data {data}")
         if has_mosquitto_pub():
-            typer.echo(f"  {shlex.join(mosquitto_command(stage.mqtt, stage.credentials(DEVICE), Protocol.MQTT_3))}")
+            typer.echo(
+                f"  {shlex.join(mosquitto_command(stage.servers['mqtts'], stage.credentials(DEVICE), Protocol.MQTT_3))}"
+            )
         typer.echo("Press Ctrl-C to end.")
         try:
             child.process.wait()

@@ -7,6 +7,7 @@ import queue
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -32,6 +33,7 @@ class Protocol(enum.Enum):
 
     MQTT_3 = enum.auto()
     MQTT_5 = enum.auto()
+    COAP = enum.auto()
     HTTP = enum.auto()
     PROCESS = enum.auto()
 
@@ -41,7 +43,8 @@ class NoAnswer(KeyturnError):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back: a Connect Return code (MQTT 3.1.1), a Reason Code (MQTT 5), an HTTP or an exit status."""
+    """What came back: a Connect Return code (MQTT 3.1.1), a Reason Code (MQTT 5), a Response Code (CoAP), an HTTP or an
+    exit status."""
 
     protocol: Protocol
     code: int
@@ -53,6 +56,8 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def in_digits(self) -> str:
         """The code as its standard writes it."""
+        if self.protocol is Protocol.COAP:
+            return f"{self.code >> 5}.{self.code & 0x1F:02}"
         return f"0x{self.code:02X}" if self.protocol is Protocol.MQTT_5 else str(self.code)
 
 
@@ -79,9 +84,18 @@ _WORDS = {
         0x98: "Administrative action",
         0x9F: "Connection rate exceeded",
     },
+    Protocol.COAP: {0x41: "Created", 0x42: "Deleted", 0x44: "Changed", 0x83: "Forbidden", 0x84: "Not Found"},
     Protocol.HTTP: {status.value: status.phrase for status in http.HTTPStatus},
     Protocol.PROCESS: {0: "(exit status)"},
 }
+
+
+class Server(msgspec.Struct, frozen=True):
+    """Where a device connects: a listener by its name in config.LISTENERS, and the CA that the device has preset."""
+
+    listener: str
+    address: Address
+    ca: Path
 
 
 class Connection:
@@ -122,19 +136,22 @@ def check_paho() -> None:
 
 
 @contextlib.contextmanager
-def connection(server: Address, credentials: ConnectCredentials, protocol: Protocol) -> Iterator[Connection]:
+def connection(server: Server, credentials: ConnectCredentials, protocol: Protocol) -> Iterator[Connection]:
     """Connect with paho-mqtt; the client leaves in order at the end of the block."""
     made = Connection(protocol)
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         credentials.client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if protocol is Protocol.MQTT_5 else MQTTProtocolVersion.MQTTv311,
+        transport="websockets" if server.listener in ("ws", "wss") else "tcp",
         reconnect_on_failure=False,
     )
+    if server.listener in ("mqtts", "wss"):
+        client.tls_set(str(server.ca))
     client.username_pw_set(credentials.user_name, credentials.password)
     client.on_connect = lambda _client, _data, _flags, reason, _properties: made.note_connack(reason.value)
     client.on_disconnect = lambda _client, _data, _flags, reason, _properties: made.note_disconnect(reason.value)
-    client.connect(server.host, server.port, _KEEP_ALIVE_SECONDS)
+    client.connect(server.address.host, server.address.port, _KEEP_ALIVE_SECONDS)
     client.loop_start()
     try:
         yield made
@@ -148,16 +165,18 @@ def has_mosquitto_pub() -> bool:
     return shutil.which("mosquitto_pub") is not None
 
 
-def mosquitto_command(server: Address, credentials: ConnectCredentials, protocol: Protocol) -> list[str]:
-    """What one would type: publish a report with QoS 1, which is acknowledged."""
+def mosquitto_command(server: Server, credentials: ConnectCredentials, protocol: Protocol) -> list[str]:
+    """What one would type: publish a report with QoS 1, which is acknowledged. mosquitto_pub knows no WebSocket."""
+    host, port = server.address.host, str(server.address.port)
     return [
-        "mosquitto_pub", "-V", "5" if protocol is Protocol.MQTT_5 else "311", "-h", server.host, "-p", str(server.port),
+        "mosquitto_pub", "-V", "5" if protocol is Protocol.MQTT_5 else "311", "-h", host, "-p", port,
+        *(["--cafile", str(server.ca)] if server.listener == "mqtts" else []),
         "-i", credentials.client_id, "-u", credentials.user_name, "-P", credentials.password,
         "-q", "1", "-t", f"$oc/devices/{credentials.user_name}/sys/properties/report", "-m", '{"services":[]}',
     ]  # fmt: skip
 
 
-def answer_to_mosquitto_pub(server: Address, credentials: ConnectCredentials, protocol: Protocol) -> Answer:
+def answer_to_mosquitto_pub(server: Server, credentials: ConnectCredentials, protocol: Protocol) -> Answer:
     """Its exit status is the CONNACK's code (mosquitto_pub(1), exit status)."""
     done = subprocess.run(  # noqa: S603 - no shell, and the arguments are the demo's own
         mosquitto_command(server, credentials, protocol), capture_output=True, timeout=_ANSWER_SECONDS, check=False

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from engine.cli.client import ApiClient, ApiRefusal
-from engine.cli.demo_clients import Answer, Protocol, answer_to_mosquitto_pub, connection, has_mosquitto_pub
+from engine.cli.demo_clients import Answer, Protocol, Server, answer_to_mosquitto_pub, connection, has_mosquitto_pub
 from engine.cli.password import ConnectCredentials, connect_credentials, stamp_at
-from engine.config import Address
 
 APPLICATION = "An application, over REST"
 PAHO = "Devices, with paho-mqtt"
+PAHO_OVER = {
+    "mqtts": "Devices, with paho-mqtt over TLS (MQTTS)",
+    "ws": "Devices, with paho-mqtt over WebSocket",
+    "wss": "Devices, with paho-mqtt over WebSocket over TLS",
+}
 MOSQUITTO = "Devices, with mosquitto_pub"
 
 DEVICE = "meter-1"
@@ -23,12 +27,14 @@ _WRONG_SECRET = "not-its-secret"
 
 
 class Stage(msgspec.Struct):
-    """The node that is played on, and the secrets that it allocated, by device_id."""
+    """The node played on: its listeners by name; the secrets it allocated, by device_id; locations, by node_id."""
 
     api: ApiClient
-    mqtt: Address
+    servers: dict[str, Server]
     secrets: dict[str, str] = {}
     product_id: str = ""
+    coap_product_id: str = ""
+    locations: dict[str, str] = {}
 
     def credentials(
         self, device_id: str, *, wrong: bool = False, sign_type: str = "0", hours_ago: int = 0
@@ -72,6 +78,9 @@ def scenes() -> Sequence[Scene]:
             _is_taken_over,
         ),
     ]
+    for listener, who in PAHO_OVER.items():
+        rows += _both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE, client=who, listener=listener)
+        rows += _both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, client=who, listener=listener, wrong=True)
     if has_mosquitto_pub():
         rows += _both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE, client=MOSQUITTO)
         rows += _both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, client=MOSQUITTO, wrong=True)
@@ -89,6 +98,7 @@ def _both(
     device_id: str,
     *,
     client: str = PAHO,
+    listener: str = "mqtt",
     wrong: bool = False,
     sign_type: str = "0",
     hours_ago: int = 0,
@@ -98,7 +108,7 @@ def _both(
 
     def acting(protocol: Protocol) -> Callable[[Stage], Answer]:
         return lambda stage: ask(
-            stage.mqtt,
+            stage.servers[listener],
             stage.credentials(device_id, wrong=wrong, sign_type=sign_type, hours_ago=hours_ago),
             protocol,
         )
@@ -106,16 +116,16 @@ def _both(
     return [Scene(client, sent, answer, acting(answer.protocol)) for answer in expected]
 
 
-def _answer_to_paho(server: Address, credentials: ConnectCredentials, protocol: Protocol) -> Answer:
+def _answer_to_paho(server: Server, credentials: ConnectCredentials, protocol: Protocol) -> Answer:
     with connection(server, credentials, protocol) as made:
         return made.answer()
 
 
 def _is_taken_over(stage: Stage) -> Answer:
-    credentials = stage.credentials(DEVICE)
-    with connection(stage.mqtt, credentials, Protocol.MQTT_5) as older:
+    server, credentials = stage.servers["mqtt"], stage.credentials(DEVICE)
+    with connection(server, credentials, Protocol.MQTT_5) as older:
         older.answer()
-        with connection(stage.mqtt, credentials, Protocol.MQTT_5) as newer:
+        with connection(server, credentials, Protocol.MQTT_5) as newer:
             newer.answer()
             return older.ended()
 

@@ -38,11 +38,14 @@ def create(
     timeout: Annotated[
         int | None, typer.Option(metavar="SECONDS", help="Delete it again when it does not connect in time; 0: never.")
     ] = None,
+    secure_access: Annotated[
+        bool, typer.Option(help="A CoAP device: whether it needs DTLS, or its node ID lets it in over plain CoAP.")
+    ] = True,
     data: DataOption = DEFAULT_DATA,
     as_json: JsonOption = False,
 ) -> None:
     """Register a device."""
-    auth_info: dict[str, object] = {"auth_type": "SECRET"}
+    auth_info: dict[str, object] = {"auth_type": "SECRET", "secure_access": secure_access}
     if secret_file is not None:
         auth_info["secret"] = read_secret(secret_file)
     if timeout is not None:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
@@ -11,6 +12,9 @@ from structlog.processors import JSONRenderer, TimeStamper, add_log_level, forma
 from structlog.typing import Processor
 
 from engine.cli.output import plain
+from engine.clock import Clock
+from engine.limits import Limits
+from engine.observe.repeats import Repeats
 
 
 class _StandardError:
@@ -43,6 +47,20 @@ def configure_log() -> None:
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
+    sys.unraisablehook = _unraisable_hook(Repeats(Clock(time.time, time.monotonic), Limits()))
+
+
+def _unraisable_hook(repeats: Repeats) -> Callable[["sys.UnraisableHookArgs"], None]:
+    """Python's ssl reports here each server_name that it cannot read: a peer could make a log storm of it."""
+    log = structlog.get_logger()
+
+    def report(unraisable: "sys.UnraisableHookArgs") -> None:
+        kind = unraisable.exc_type.__name__
+        if repeats.is_due(kind):
+            exc_info = (unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
+            log.error("exception ignored", kind=kind, exc_info=exc_info)
+
+    return report
 
 
 def _escape(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

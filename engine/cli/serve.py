@@ -15,7 +15,7 @@ import structlog
 import trio
 import typer
 
-from engine.app import open_node
+from engine.app import Node, open_node
 from engine.cli.log import configure_log
 from engine.cli.options import DEFAULT_DATA, DataOption
 from engine.config import LISTENERS, OFF, Config, read_config
@@ -83,7 +83,7 @@ serve.__annotations__ = {name: parameter.annotation for name, parameter in _sign
 
 
 async def _serve(config: Config, ready_file: Path | None) -> None:
-    async with _told_to_stop() as stop, open_node(config) as node:
+    async with _told_to_stop() as stop, open_node(config) as node, _told_to_reload(node):
         if ready_file is not None:
             write_by_rename(ready_file, msgspec.json.encode(node.addresses) + b"\n", mode=0o644)
         log.info("serving", data=str(config.data), **node.addresses)
@@ -108,6 +108,25 @@ async def _told_to_stop() -> AsyncIterator[trio.Event]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, signals)
             yield stop
+            nursery.cancel_scope.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _told_to_reload(node: Node) -> AsyncIterator[None]:
+    """For the length of the block, SIGHUP reads the certificates anew. A failure is told, and changes nothing."""
+
+    async def watch(signals: AsyncIterator[int]) -> None:
+        async for _signal in signals:
+            try:
+                await node.reload()
+                log.info("certificates reloaded")
+            except KeyturnError as fault:
+                log.error("certificates not reloaded, the old ones stay in force", error=str(fault))
+
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, signals)
+            yield
             nursery.cancel_scope.cancel()
 
 

@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engine.claims.claim import Claim
+from engine.claims.claim import CertificateClaim, Claim, NodeClaim
 from engine.clock import Clock
 from engine.errors import StoreUnavailable
+from engine.gate.interface import AnchorSet
 from engine.limits import Limits
 from engine.listeners.peer import Peer
 from engine.listeners.throttle import Throttle
+from engine.listeners.trust import NOBODY, Trust
 from engine.node.bus import Bus
 from engine.observe.attempts import Attempts
 from engine.observe.metrics import Metrics
-from engine.registry.record import Activation, CredentialRow
+from engine.registry.certificates import read_device_certificate
+from engine.registry.record import Activation, CertificateStatus, CredentialRow
 from engine.registry.sealing import Sealer
 from engine.registry.store import Store
 from engine.session.replies import IS_NO_PROOF
@@ -27,13 +30,22 @@ from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A claim, who makes it and where: `connection` of `front`, reached by `listener`."""
+    """A claim, who makes it and where: `connection` of `front`, reached by `listener`.
+
+    `is_renewal`: the connection was admitted before and is judged again, so that no session is entered for it.
+    """
 
     claim: Claim
     peer: Peer
     listener: str
     front: Front
     connection: int
+    is_renewal: bool = False
+
+    @property
+    def asserted(self) -> str:
+        """What the peer calls itself: a device_id, or a node_id."""
+        return self.claim.endpoint_name if isinstance(self.claim, NodeClaim) else self.claim.device_id
 
 
 class Admission:
@@ -45,6 +57,7 @@ class Admission:
         store: Store,
         sealer: Sealer,
         judge: Judge,
+        trust: Trust,
         bus: Bus,
         sessions: SessionTable,
         throttle: Throttle,
@@ -56,6 +69,7 @@ class Admission:
         self._store = store
         self._sealer = sealer
         self._judge = judge
+        self._trust = trust
         self._bus = bus
         self._sessions = sessions
         self._throttle = throttle
@@ -70,33 +84,38 @@ class Admission:
         There is no checkpoint between that commit and the return: the caller writes the answer before anything else
         runs. An outage is REGISTRY_UNAVAILABLE, never a refusal of the credential.
         """
-        outcomes: dict[int, Outcome] = {}
+        settled: dict[int, tuple[str, Outcome]] = {}
         now = self._clock.monotonic()
         for index, request in enumerate(requests):
-            if self._throttle.is_exceeded(request.peer, request.claim.device_id, now):
-                outcomes[index] = Rejected(Reason.RATE_EXCEEDED)
+            if self._throttle.is_exceeded(request.peer, request.asserted, now):
+                settled[index] = request.asserted, Rejected(Reason.RATE_EXCEEDED)
         for _ in range(self._limits.judge_again):
-            waiting = {index: request for index, request in enumerate(requests) if index not in outcomes}
+            waiting = {index: request for index, request in enumerate(requests) if index not in settled}
             if not waiting:
                 break
             try:
-                outcomes |= await self._judge_once(waiting)
+                settled |= await self._judge_once(waiting)
             except StoreUnavailable:
                 self._metrics.store_failed()
                 break
-        answer = [outcomes.get(index, Rejected(Reason.REGISTRY_UNAVAILABLE)) for index in range(len(requests))]
-        for request, outcome in zip(requests, answer, strict=True):
-            self._note(request, outcome)
-        return answer
+        for index, request in enumerate(requests):
+            device_id, outcome = settled.setdefault(index, (request.asserted, Rejected(Reason.REGISTRY_UNAVAILABLE)))
+            self._note(request, device_id, outcome)
+        return [settled[index][1] for index in range(len(requests))]
 
-    async def _judge_once(self, requests: Mapping[int, Request]) -> dict[int, Outcome]:
-        """One look at the records. Leaves out whoever must be judged again because the record changed meanwhile."""
+    async def _judge_once(self, requests: Mapping[int, Request]) -> dict[int, tuple[str, Outcome]]:
+        """One look at the records: device_id and outcome of each request.
+
+        Leaves out whoever must be judged again because the record changed meanwhile.
+        """
         sequence = self._bus.sequence
-        rows = await self._store.credentials([request.claim.device_id for request in requests.values()])
+        rows = await self._rows(requests)
+        certified = [index for index, request in requests.items() if isinstance(request.claim, CertificateClaim)]
+        anchors = await self._trust.anchors() if certified else {}
         now = self._clock.wall()
-        outcomes = {
-            index: self._outcome(request, rows.get(request.claim.device_id), now) for index, request in requests.items()
-        }
+        outcomes = {index: self._outcome(request, rows[index], anchors, now) for index, request in requests.items()}
+        for index in certified:
+            outcomes[index] = await self._noted(requests[index], rows[index], anchors, outcomes[index], now)
         durable = [
             Activation(device_id=o.device_id, record_id=o.record_id, at=now, checked_stamp=o.checked_stamp)
             for o in outcomes.values()
@@ -104,39 +123,91 @@ class Admission:
         ]
         vanished = {a.device_id for a in durable} - await self._bus.activate(durable) if durable else set()
         # From here to the return there is no checkpoint.
-        settled: dict[int, Outcome] = {}
+        settled: dict[int, tuple[str, Outcome]] = {}
         for index, outcome in outcomes.items():
-            request = requests[index]
-            device_id = request.claim.device_id
+            request, row = requests[index], rows[index]
+            device_id = request.asserted if row is None else row.device_id
             if device_id in vanished or self._bus.is_changed_since(device_id, sequence):
                 continue
-            settled[index] = outcome
+            if index in certified and self._bus.are_certificates_changed_since(sequence):
+                continue
+            settled[index] = device_id, outcome
             if isinstance(outcome, Accepted):
                 self._commit(request, outcome, now)
         return settled
 
-    def _outcome(self, request: Request, row: CredentialRow | None, now: float) -> Outcome:
+    async def _rows(self, requests: Mapping[int, Request]) -> dict[int, CredentialRow | None]:
+        """The row that each claim names. A batch is of one kind mostly: one look-up, or two."""
+        device_ids = [r.claim.device_id for r in requests.values() if not isinstance(r.claim, NodeClaim)]
+        node_ids = [r.claim.endpoint_name for r in requests.values() if isinstance(r.claim, NodeClaim)]
+        by_device = await self._store.credentials(device_ids) if device_ids else {}
+        by_node = await self._store.credentials_by_node(node_ids) if node_ids else {}
+        return {
+            index: (by_node if isinstance(request.claim, NodeClaim) else by_device).get(request.asserted)
+            for index, request in requests.items()
+        }
+
+    async def _noted(
+        self,
+        request: Request,
+        row: CredentialRow | None,
+        anchors: Mapping[str, AnchorSet],
+        outcome: Outcome,
+        now: float,
+    ) -> Outcome:
+        """What becomes of an accepted certificate once it is on record: INACTIVE is refused, a first one is pinned."""
+        if not isinstance(outcome, Accepted) or row is None or not isinstance(request.claim, CertificateClaim):
+            return outcome
+        record_id = await self._store.allocate_record_id(now)
+        certificate = read_device_certificate(request.claim.leaf, row.project_id, record_id, now)
+        noted = await self._store.certificates.note_device_certificate(certificate)
+        if noted.status is not CertificateStatus.ACTIVE:
+            return self._outcome(request, row, anchors, now, is_inactive=True)
+        if outcome.pin is not None and not await self._bus.pin(row.device_id, row.generation, outcome.pin):
+            # Another certificate was first, or this one is another device's. Who lost the race is judged by what was
+            # pinned; a certificate that still could only be pinned belongs to somebody else.
+            fresh = (await self._store.credentials([row.device_id])).get(row.device_id)
+            again = self._outcome(request, fresh, anchors, now)
+            is_pinned = isinstance(again, Rejected) or again.pin is None
+            return again if is_pinned else Rejected(Reason.WRONG_CERTIFICATE)
+        return outcome
+
+    def _outcome(
+        self,
+        request: Request,
+        row: CredentialRow | None,
+        anchors: Mapping[str, AnchorSet],
+        now: float,
+        *,
+        is_inactive: bool = False,
+    ) -> Outcome:
+        if isinstance(request.claim, NodeClaim):
+            return self._judge.judge_node(request.claim, row, now)
         try:
             credential = self._sealer.open_credential(row)
         except StoreUnavailable:
             # One record that cannot be unsealed must not take the rest of the batch with it.
             return Rejected(Reason.REGISTRY_UNAVAILABLE)
-        return self._judge.judge(request.claim, credential, now)
+        if isinstance(request.claim, CertificateClaim):
+            trusted = anchors.get(credential.row.project_id, NOBODY)
+            return self._judge.judge_certificate(request.claim, trusted, credential, now, is_inactive=is_inactive)
+        return self._judge.judge_secret(request.claim, credential, now)
 
     def _commit(self, request: Request, accepted: Accepted, now: float) -> None:
-        session = Session(request.front, request.connection, now)
-        taken_over = self._sessions.attach(accepted.device_id, session)
-        if taken_over is not None and taken_over.front.close(taken_over.connection, CloseReason.TAKEN_OVER):
-            self._metrics.taken_over()
+        if not request.is_renewal:
+            session = Session(request.front, request.connection, now)
+            taken_over = self._sessions.attach(accepted.device_id, session)
+            if taken_over is not None and taken_over.front.close(taken_over.connection, CloseReason.TAKEN_OVER):
+                self._metrics.taken_over()
         if not (accepted.first or accepted.checked_stamp):
             self._bus.note_seen(Activation(device_id=accepted.device_id, record_id=accepted.record_id, at=now))
 
-    def _note(self, request: Request, outcome: Outcome) -> None:
-        peer, device_id = request.peer, request.claim.device_id
+    def _note(self, request: Request, device_id: str, outcome: Outcome) -> None:
+        peer = request.peer
         if isinstance(outcome, Accepted):
-            self._throttle.note_success(peer, device_id)
+            self._throttle.note_success(peer, request.asserted)
         elif outcome.reason in IS_NO_PROOF:
-            self._throttle.note_failure(peer, device_id, self._clock.monotonic())
+            self._throttle.note_failure(peer, request.asserted, self._clock.monotonic())
         self._attempts.record(
             device_id, outcome.reason, peer.address, peer.prefix, request.listener, self._clock.wall()
         )

@@ -1,26 +1,28 @@
 """The reference MQTT front: Trio tasks over non-blocking sockets; the definition and the oracle of the native front.
 
-One task accepts in batches; each connection is a task of its own around one MqttConversation, under one cancel scope
-whose deadline is the CONNECT's, then the keep-alive's.
+One task accepts in batches; each connection is a task of its own around one MqttConversation and its Transport, under
+one cancel scope whose deadline is the CONNECT's (handshakes included), then the keep-alive's.
 """
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 import structlog
 import trio
 
-from engine.claims.claim import Claim
+from engine.claims.claim import DeviceClaim
 from engine.clock import Clock
 from engine.limits import Limits
 from engine.listeners.admit import Admission, Request
 from engine.listeners.peer import Network, Peer, peer_of
 from engine.listeners.pending import Pending
 from engine.listeners.tick import next_tick
+from engine.listeners.transport import HandshakeFailed, Transport, Why
 from engine.observe.attempts import Attempts
+from engine.observe.handshake import HandshakeFault
 from engine.observe.health import Health
 from engine.observe.metrics import ListenerMetrics
 from engine.observe.repeats import Repeats
@@ -28,7 +30,6 @@ from engine.session.mqtt import Broken, ClaimMade, Event, MqttConversation, Refu
 from engine.session.table import CloseReason, SessionTable
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
-_READ_BYTES = 16 * 1024
 _READS_PER_TURN = 8  # a peer that always has bytes ready must not keep the others waiting
 _OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _EMFILE_PAUSE_SECONDS = 0.1
@@ -52,14 +53,16 @@ class FrontServices(msgspec.Struct, frozen=True):
 
 
 class _Connection:
-    """One accepted socket: its conversation, its scope, its place among the pending."""
+    """One accepted socket: its transport, its conversation, its scope, its place among the pending."""
 
-    __slots__ = ("conversation", "device_id", "number", "peer", "place", "scope", "sock")
+    __slots__ = ("conversation", "device_id", "is_open", "number", "peer", "place", "scope", "transport", "why")
 
-    def __init__(self, number: int, sock: socket.socket, peer: Peer, limits: Limits) -> None:
+    def __init__(self, number: int, transport: Transport, peer: Peer, limits: Limits) -> None:
         self.number = number
-        self.sock = sock
+        self.transport = transport
         self.peer = peer
+        self.is_open = False
+        self.why: Why = None
         self.place: int | None = None
         self.device_id: str | None = None
         self.conversation = MqttConversation(limits)
@@ -67,10 +70,21 @@ class _Connection:
 
 
 class MqttFront:
-    """Serves one listening socket. `close` is how the rest of the engine reaches a connection of it."""
+    """Serves one listening socket. `close` is how the rest of the engine reaches a connection of it.
 
-    def __init__(self, name: str, services: FrontServices) -> None:
+    transport: what is made of an accepted, non-blocking socket. CONNECT is complete within connect_seconds of accept.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        services: FrontServices,
+        transport: Callable[[socket.socket], Transport],
+        connect_seconds: float,
+    ) -> None:
         self._name = name
+        self._transport = transport
+        self._connect_seconds = connect_seconds
         self._services = services
         self._limits = services.limits
         self._connections: dict[int, _Connection] = {}
@@ -87,11 +101,13 @@ class MqttFront:
         if live is None:
             return False
         live.conversation.close(reason)
+        live.why = reason
         live.scope.cancel()
         return True
 
     async def serve(self, listening: socket.socket) -> None:
         """Accept until drained, then serve what is left. Errors of one connection, and EMFILE, leave it alive."""
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it (tcp(7))
         async with trio.open_nursery() as nursery:
             with self._accepting:
                 while True:
@@ -134,14 +150,13 @@ class MqttFront:
     def _start(self, sock: socket.socket, address: tuple[str, int], nursery: trio.Nursery) -> None:
         sock.setblocking(False)
         self._numbers += 1
-        connection = _Connection(
-            self._numbers, sock, peer_of(address[0], address[1], self._services.exempt), self._limits
-        )
+        peer = peer_of(address[0], address[1], self._services.exempt)
+        connection = _Connection(self._numbers, self._transport(sock), peer, self._limits)
         self._services.metrics.accepted()
         connection.place = self._services.pending.enter(connection.peer, connection.scope.cancel)
         if connection.place is None:
             self._services.metrics.shed()
-            sock.close()
+            connection.transport.close()
             return
         self._connections[connection.number] = connection
         nursery.start_soon(self._run, connection)
@@ -151,17 +166,30 @@ class MqttFront:
     async def _run(self, connection: _Connection) -> None:
         with self._owned(connection):
             try:
-                sock = connection.sock
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with connection.scope as scope:
-                    scope.deadline = trio.current_time() + self._limits.connect_seconds
-                    await self._converse(connection)
-                _say_goodbye(sock, connection.conversation.data_to_send())
-            except OSError:
+                    scope.deadline = trio.current_time() + self._connect_seconds
+                    try:
+                        async with connection.transport.opened():
+                            connection.is_open = True
+                            connection.conversation.peer_certificates = connection.transport.peer_certificates
+                            await self._converse(connection)
+                    except HandshakeFailed as failed:
+                        self._note_handshake(connection, failed.fault, failed.detail)
+                if scope.cancelled_caught and not connection.is_open:
+                    self._note_handshake(connection, HandshakeFault.CUT, "")
+                connection.transport.say_goodbye(connection.conversation.data_to_send(), connection.why)
+            except* OSError:
                 pass  # the peer went away: this connection is over, which is all there is to know
-            except Exception:
+            except* Exception:
                 if self._services.repeats.is_due("connection task"):
                     _log.exception("a connection failed; this is a bug", listener=self._name)
+
+    def _note_handshake(self, connection: _Connection, fault: HandshakeFault, detail: str) -> None:
+        """No device is named yet, so there is nothing for the attempts: a counter, and now and then a line."""
+        self._services.metrics.handshake_failed(fault)
+        if self._services.repeats.is_due(f"handshake {fault.value}"):
+            address = connection.peer.address
+            _log.info("handshake failed", listener=self._name, reason=fault.value, detail=detail, address=address)
 
     @contextmanager
     def _owned(self, connection: _Connection) -> Iterator[None]:
@@ -175,8 +203,7 @@ class MqttFront:
             # whose session is another connection's is not touched.
             if connection.device_id is not None:
                 self._services.sessions.detach(connection.device_id, self, connection.number)
-            trio.lowlevel.notify_closing(connection.sock)
-            connection.sock.close()
+            connection.transport.close()
 
     def _leave_pending(self, connection: _Connection) -> None:
         if connection.place is not None:
@@ -187,7 +214,7 @@ class MqttFront:
         conversation = connection.conversation
         reads = 0
         while not conversation.is_over:
-            data = await _receive(connection.sock)
+            data = await connection.transport.receive()
             if not data:
                 return
             if connection.place is not None:
@@ -196,7 +223,7 @@ class MqttFront:
             while (event := conversation.next_event()) is not None:
                 await self._take(event, connection)
             if output := conversation.data_to_send():
-                await _send(connection.sock, output, self._limits.send_seconds)
+                await connection.transport.send(output)
             if conversation.keep_alive_seconds:
                 silence = conversation.keep_alive_seconds * self._limits.keep_alive_factor
                 connection.scope.deadline = trio.current_time() + silence
@@ -209,6 +236,7 @@ class MqttFront:
         if isinstance(event, ClaimMade):
             await self._judge(event.claim, connection)
         elif isinstance(event, Refused):
+            connection.why = event.reason
             metrics.verdict(event.reason, 0.0)
             if event.device_id is not None:
                 self._services.attempts.record(
@@ -221,72 +249,28 @@ class MqttFront:
                 )
             await next_tick(self._limits.refusal_tick_seconds)
         elif isinstance(event, Broken):
+            connection.why = event.reason
             metrics.broken(event.reason)
         else:
             metrics.discarded(event.payload_bytes)
 
-    async def _judge(self, claim: Claim, connection: _Connection) -> None:
+    async def _judge(self, claim: DeviceClaim, connection: _Connection) -> None:
         started_at = self._services.clock.monotonic()
         connection.device_id = claim.device_id
         outcome = await self._outcome(claim, connection)
         self._services.metrics.verdict(outcome.reason, self._services.clock.monotonic() - started_at)
         if isinstance(outcome, Accepted):
             self._leave_pending(connection)
+            connection.transport.accepted()
         else:
+            connection.why = outcome.reason
             await next_tick(self._limits.refusal_tick_seconds)
         connection.conversation.receive_verdict(outcome)
 
-    async def _outcome(self, claim: Claim, connection: _Connection) -> Outcome:
+    async def _outcome(self, claim: DeviceClaim, connection: _Connection) -> Outcome:
         """Busy is said before any look-up and any password work."""
         if self._services.pending.is_busy or self._services.health.is_lagging:
             return Rejected(Reason.SERVER_BUSY)
         request = Request(claim, connection.peer, self._name, self, connection.number)
         (outcome,) = await self._services.admission.admit([request])
         return outcome
-
-
-async def _receive(sock: socket.socket) -> bytes:
-    """What has come, b"" at the end. Tries before it waits: in a storm CONNECT is there already."""
-    while True:
-        try:
-            return sock.recv(_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            await trio.lowlevel.wait_readable(sock)
-
-
-async def _send(sock: socket.socket, data: bytes, seconds: float) -> None:
-    """Write all of it. TimeoutError (an OSError) when the peer does not read for so long."""
-    sent = _send_now(sock, data)
-    if sent == len(data):
-        return
-    view = memoryview(data)
-    with trio.move_on_after(seconds):
-        while sent < len(data):
-            await trio.lowlevel.wait_writable(sock)
-            sent += _send_now(sock, view[sent:])
-    if sent < len(data):
-        raise TimeoutError
-
-
-def _send_now(sock: socket.socket, data: bytes | memoryview) -> int:
-    """As much as the socket takes without waiting."""
-    try:
-        return sock.send(data)
-    except (BlockingIOError, InterruptedError):
-        return 0
-
-
-def _say_goodbye(sock: socket.socket, data: bytes) -> None:
-    """Write what is left if the socket takes it at once, and read what the peer has sent meanwhile.
-
-    Closing a socket with unread bytes sends RST, which can overtake the CONNACK that says why.
-    """
-    if data:
-        _send_now(sock, data)
-    sock.shutdown(socket.SHUT_WR)
-    for _ in range(_READS_PER_TURN):
-        try:
-            if not sock.recv(_READ_BYTES):
-                return
-        except (BlockingIOError, InterruptedError):
-            return

@@ -22,6 +22,12 @@ class Bus(Protocol):
     async def invalidate(self, device_ids: Sequence[str], *, close: bool) -> None:
         """After a committed change: forget what is cached of these devices; with `close`, end their live sessions."""
 
+    async def invalidate_certificates(self) -> None:
+        """After a committed change of a device CA or a device certificate: certificates are judged by what is now."""
+
+    def are_certificates_changed_since(self, sequence: int) -> bool:
+        """Whether invalidate_certificates was called after `sequence`."""
+
     async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
         """Durable on return: the device_ids whose record still exists. Raises StoreUnavailable."""
 
@@ -33,6 +39,9 @@ class Bus(Protocol):
 
     def online(self, device_ids: Sequence[str]) -> Mapping[str, float]:
         """Of these devices, those with a live session, and since when (epoch seconds)."""
+
+    def all_online(self) -> Sequence[str]:
+        """Every device with a live session, of this moment. A list of all: for searches, not for a CONNECT."""
 
     def close_session(self, device_id: str) -> bool:
         """End the device's live session, if there is one, as an administrative action."""

@@ -5,7 +5,7 @@ Commented out, so that a later version's better default reaches a node whose ope
 
 import msgspec
 
-from engine.config import LISTENERS, ApiConfig, Config, Policy
+from engine.config import LISTENERS, ApiConfig, Config, Policy, TlsConfig, WebSocketConfig
 from engine.limits import Limits
 
 _TEMPLATE = """\
@@ -39,6 +39,20 @@ _TEMPLATE = """\
 {insecure}
 # The names that a request's Host header may carry, without port.
 {hosts}
+# The only region for which keys derived from access keys (V11-HMAC-SHA256) are taken, for example "cn-north-4"; empty
+# for any.
+{region}
+
+# The listeners with TLS. SIGHUP reads both files anew.
+[tls]
+# PEM files, relative to the data directory: the server's certificate with the intermediates behind it, and its key.
+{certificate}
+{key}
+
+# The listeners with WebSocket.
+[websocket]
+# When not empty: the Origins (as "https://console.example.com") whose pages may connect. Other programs send none.
+{origins}
 
 # Every bound, in seconds, bytes or counts; engine/limits.py says what each is for and where its number comes from.
 [limits]
@@ -48,7 +62,7 @@ _TEMPLATE = """\
 
 def write_config_template() -> str:
     """The whole file."""
-    config, policy, api = Config(), Policy(), ApiConfig()
+    config, policy, api, tls, websocket = Config(), Policy(), ApiConfig(), TlsConfig(), WebSocketConfig()
     return _TEMPLATE.format(
         native=_default("native", config.native),
         exempt_networks=_default("exempt_networks", config.exempt_networks),
@@ -57,6 +71,10 @@ def write_config_template() -> str:
         stamp_window_hours=_default("stamp_window_hours", policy.stamp_window_hours),
         insecure=_default("insecure", api.insecure),
         hosts=_default("hosts", api.hosts),
+        region=_default("region", api.region),
+        certificate=_default("certificate", tls.certificate),
+        key=_default("key", tls.key),
+        origins=_default("origins", websocket.origins),
         limits="\n".join(_default(name, value) for name, value in msgspec.structs.asdict(Limits()).items()),
     )
 

@@ -7,12 +7,10 @@ DIR/lock is held for as long as a process uses the registry, and DIR/node.json s
 import contextlib
 import datetime
 import fcntl
-import hashlib
 import os
 import re
 import secrets
 import shutil
-import string
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,8 +24,11 @@ from engine.errors import UsageError
 from engine.limits import Limits
 from engine.node.certificates import LOOPBACK_NAMES, create_ca, issue_server_certificate
 from engine.node.config_file import write_config_template
-from engine.registry.sealing import MasterKeys, Sealer, Slot
+from engine.registry.minting import mint_access_key, mint_api_token
+from engine.registry.record import AuditEntry
+from engine.registry.sealing import MasterKeys, Sealer
 from engine.registry.sqlite import SqliteStore
+from engine.registry.store_access import AccessKey, ApiToken, Role
 
 CONFIG_FILE = "keyturn.toml"
 REGISTRY_FILE = "registry.db"
@@ -37,8 +38,6 @@ LOCK_FILE = "lock"
 NODE_FILE = "node.json"
 
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ACCESS_KEY_ALPHABET = string.ascii_uppercase + string.digits
-_SECRET_KEY_ALPHABET = string.ascii_letters + string.digits
 
 # struct flock of fcntl(2), native alignment: l_type, l_whence, l_start, l_len, l_pid.
 _FLOCK = struct.Struct("hhqqi4x")
@@ -75,11 +74,11 @@ async def initialise(data: Path, project_id: str | None, clock: Clock) -> Creden
     Raises UsageError when DIR exists and is not an empty directory or project_id is not of the form, OSError and
     StoreUnavailable when the disk says no.
     """
-    credentials = _new_credentials(data, project_id)
-    place = Path(credentials.data)
-    building = _directory_beside(place)
+    if project_id is not None and not _PROJECT_ID.fullmatch(project_id):
+        raise UsageError(f"project id {project_id!r}: expected 1 to 64 letters, digits, '_' and '-'")
+    place, building = _directory_beside(data)
     try:
-        await _fill(building, credentials, clock)
+        credentials = await _fill(building, place, project_id or secrets.token_hex(16), clock)
         _move_into_place(building, place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -188,23 +187,12 @@ def running_node(data: Path) -> NodeFile | None:
     return node if node.pid == holder else None
 
 
-def _new_credentials(data: Path, project_id: str | None) -> Credentials:
-    if project_id is not None and not _PROJECT_ID.fullmatch(project_id):
-        raise UsageError(f"project id {project_id!r}: expected 1 to 64 letters, digits, '_' and '-'")
-    return Credentials(
-        project_id=project_id or secrets.token_hex(16),
-        access_key=_random_text(20, _ACCESS_KEY_ALPHABET),
-        secret_key=_random_text(40, _SECRET_KEY_ALPHABET),
-        token=secrets.token_urlsafe(32),
-        data=str(data.resolve()),
-    )
-
-
-def _directory_beside(place: Path) -> Path:
-    """Where the data directory is built: the same file system, so that it can be renamed into its place."""
+def _directory_beside(data: Path) -> tuple[Path, Path]:
+    """The data directory's absolute place, and where it is built: beside it, so that it can be renamed into it."""
+    place = data.resolve()
     _check_vacant(place)
     place.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    return place, Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
 
 
 def _check_vacant(data: Path) -> None:
@@ -220,24 +208,35 @@ def _check_vacant(data: Path) -> None:
         raise UsageError(f"{data} exists and is not an empty directory; keyturn init never overwrites")
 
 
-async def _fill(building: Path, credentials: Credentials, clock: Clock) -> None:
+async def _fill(building: Path, place: Path, project_id: str, clock: Clock) -> Credentials:
     (building / CONFIG_FILE).write_text(write_config_template(), "utf-8")
-    _write_private(building / CREDENTIALS_FILE, msgspec.json.format(msgspec.json.encode(credentials), indent=2) + b"\n")
     _write_certificates(building / "tls", datetime.datetime.fromtimestamp(clock.wall(), datetime.UTC))
     keys = MasterKeys.generate(os.urandom)
     keys.create_file(building / MASTER_KEY_FILE)
-    await _create_registry(building / REGISTRY_FILE, credentials, Sealer(keys, os.urandom), clock)
+    sealer, now = Sealer(keys, os.urandom), clock.wall()
+    key, secret_key = mint_access_key(
+        project_id, Role.ADMIN, reads_secrets=True, sealer=sealer, random=os.urandom, now=now
+    )
+    token, token_text = mint_api_token(project_id, "init", Role.ADMIN, reads_secrets=True, random=os.urandom, now=now)
+    await _create_registry(building / REGISTRY_FILE, key, token, clock)
+    credentials = Credentials(
+        project_id=project_id, access_key=key.access_key, secret_key=secret_key, token=token_text, data=str(place)
+    )
+    _write_private(building / CREDENTIALS_FILE, msgspec.json.format(msgspec.json.encode(credentials), indent=2) + b"\n")
+    return credentials
 
 
-async def _create_registry(path: Path, credentials: Credentials, sealer: Sealer, clock: Clock) -> None:
+async def _create_registry(path: Path, key: AccessKey, token: ApiToken, clock: Clock) -> None:
     """A registry of one project, opened by the access key and the token. It is new: no refusal can come of it."""
-    project_id, access_key = credentials.project_id, credentials.access_key
+
+    def audit(action: str, target: str) -> AuditEntry:
+        return AuditEntry(at=clock.wall(), project_id=key.project_id, actor="keyturn", action=action, target=target)
+
     store = SqliteStore.open(path, limits=Limits(), clock=clock, create=True)
     try:
-        await store.create_project(project_id)
-        sealed = sealer.seal(credentials.secret_key.encode(), project_id, access_key, Slot.ACCESS_KEY)
-        await store.add_access_key(access_key, project_id, sealed)
-        await store.add_api_token(hashlib.sha256(credentials.token.encode()).digest(), project_id, "init")
+        await store.create_project(key.project_id)
+        await store.access.add_access_key(key, audit("access-key.create", key.access_key))
+        await store.access.add_api_token(token, audit("token.create", token.name))
     finally:
         await store.close()
 
@@ -284,10 +283,6 @@ def _exclusive() -> bytes:
 def _read_pid(descriptor: int) -> int | None:
     text = os.pread(descriptor, 32, 0).strip()
     return int(text) if text.isdigit() else None
-
-
-def _random_text(length: int, alphabet: str) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def _no_data_directory(data: Path) -> UsageError:

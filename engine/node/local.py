@@ -1,7 +1,7 @@
 """The Bus in one process (`workers = 0`): both ends of it."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import trio
 
@@ -16,8 +16,17 @@ from engine.session.table import CloseReason, SessionTable
 class LocalBus:
     """Implements Bus. What note_seen batches is written by `flush` (node/batches.py)."""
 
-    def __init__(self, store: Store, sessions: SessionTable, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sessions: SessionTable,
+        limits: Limits,
+        clock: Clock,
+        on_certificates_changed: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    ) -> None:
         self._store = store
+        self._on_certificates_changed = on_certificates_changed
+        self._certificates_changed = 0
         self._clock = clock
         self._sessions = sessions
         self._limits = limits
@@ -47,6 +56,16 @@ class LocalBus:
             self._forgotten = self._changed.popitem(last=False)[1]
         await trio.lowlevel.checkpoint()
 
+    async def invalidate_certificates(self) -> None:
+        """As Bus.invalidate_certificates."""
+        self._sequence += 1
+        self._certificates_changed = self._sequence
+        await self._on_certificates_changed()
+
+    def are_certificates_changed_since(self, sequence: int) -> bool:
+        """As Bus.are_certificates_changed_since."""
+        return self._certificates_changed > sequence
+
     async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
         """As Bus.activate."""
         return await self._store.activate(activations)
@@ -63,6 +82,10 @@ class LocalBus:
         """As Bus.online."""
         live = ((device_id, self._sessions.find(device_id)) for device_id in device_ids)
         return {device_id: session.since for device_id, session in live if session is not None}
+
+    def all_online(self) -> Sequence[str]:
+        """As Bus.all_online."""
+        return self._sessions.device_ids()
 
     def close_session(self, device_id: str) -> bool:
         """As Bus.close_session."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from engine.observe.handshake import HandshakeFault
 from engine.verdict.outcome import Reason
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
@@ -51,6 +52,9 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.connections = self._counter("connections", "Connections accepted from the system", "listener", "protocol")
         self.shed = self._counter("connections_shed", "Connections closed unread: too many", "listener", "protocol")
+        self.handshakes_failed = self._counter(
+            "handshakes_failed", "TLS and WebSocket handshakes that failed", "listener", "protocol", "reason"
+        )
         self.verdicts = self._counter("verdicts", "Verdicts, by exact reason", "listener", "protocol", "reason")
         self.broken = self._counter(
             "sessions_broken", "Sessions ended because the device broke the protocol", "listener", "protocol", "reason"
@@ -109,11 +113,23 @@ class Metrics:
 class ListenerMetrics:
     """One listener's children of the metrics. Every method is one or two additions under prometheus-client's lock."""
 
-    __slots__ = ("_broken", "_connections", "_discarded", "_discarded_bytes", "_seconds", "_shed", "_verdicts")
+    __slots__ = (
+        "_broken",
+        "_connections",
+        "_discarded",
+        "_discarded_bytes",
+        "_handshakes_failed",
+        "_seconds",
+        "_shed",
+        "_verdicts",
+    )
 
     def __init__(self, metrics: Metrics, name: str, protocol: str) -> None:
         self._connections = metrics.connections.labels(name, protocol)
         self._shed = metrics.shed.labels(name, protocol)
+        self._handshakes_failed = {
+            fault: metrics.handshakes_failed.labels(name, protocol, fault.value) for fault in HandshakeFault
+        }
         self._discarded = metrics.discarded.labels(name, protocol)
         self._discarded_bytes = metrics.discarded_bytes.labels(name, protocol)
         self._verdicts = {reason: metrics.verdicts.labels(name, protocol, reason.value) for reason in Reason}
@@ -129,6 +145,10 @@ class ListenerMetrics:
     def shed(self) -> None:
         """A connection was closed unread, because there are too many."""
         self._shed.inc()
+
+    def handshake_failed(self, fault: HandshakeFault) -> None:
+        """A handshake below MQTT came to nothing."""
+        self._handshakes_failed[fault].inc()
 
     def verdict(self, reason: Reason, seconds: float) -> None:
         """A claim was judged in so many seconds."""

@@ -20,7 +20,8 @@ def test_every_answer_is_right_and_the_audit_shows_both(keyturn: Keyturn, tmp_pa
     done = keyturn("demo", TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
-    for answer in ("0 Connection Accepted", "0x00 Success", "4 bad user name or password", "5 not authorized", "0x8E"):
+    mqtt = ("0 Connection Accepted", "0x00 Success", "4 bad user name or password", "5 not authorized", "0x8E")
+    for answer in (*mqtt, "2.01 Created", "2.04 Changed", "2.02 Deleted", "4.03 Forbidden", "4.04 Not Found"):
         assert answer in done.stdout
     assert "device.activate" in done.stdout
     assert "device.refused" in done.stdout
@@ -42,6 +43,7 @@ def test_a_wrong_answer_shows_and_fails(
     answer: Answer | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_module, "scenes", lambda: wrong_scene(answer))
+    monkeypatch.setattr(demo_module, "coap_scenes", list)
     assert run(["demo"]) == 1
     output = capsys.readouterr()
     assert "✗" in output.out

@@ -4,11 +4,20 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from engine.cli import demo_clients
-from engine.cli.demo_clients import Answer, NoAnswer, Protocol, answer_to_mosquitto_pub, connection, mosquitto_command
+from engine.cli.demo_clients import (
+    Answer,
+    NoAnswer,
+    Protocol,
+    Server,
+    answer_to_mosquitto_pub,
+    connection,
+    mosquitto_command,
+)
 from engine.cli.password import connect_credentials
 from engine.config import Address
 
@@ -16,7 +25,7 @@ CREDENTIALS = connect_credentials("dev", "12345678", "2025041401")
 
 
 @contextmanager
-def answering(reply: bytes) -> Iterator[Address]:
+def answering(reply: bytes) -> Iterator[Server]:
     """A server that reads one CONNECT, answers these bytes and closes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -28,7 +37,7 @@ def answering(reply: bytes) -> Iterator[Address]:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        yield Address("127.0.0.1", server.getsockname()[1])
+        yield Server("mqtt", Address("127.0.0.1", server.getsockname()[1]), Path("ca.pem"))
         thread.join()
 
 
@@ -73,8 +82,17 @@ def test_answers_read_as_their_standards_write_them() -> None:
 
 
 def test_mosquitto_s_line_holds_all_three_fields_and_an_uplink_topic() -> None:
-    command = mosquitto_command(Address("127.0.0.1", 1883), CREDENTIALS, Protocol.MQTT_3)
+    server = Server("mqtt", Address("127.0.0.1", 1883), Path("ca.pem"))
+    command = mosquitto_command(server, CREDENTIALS, Protocol.MQTT_3)
+    assert "--cafile" not in command
     assert command[command.index("-i") + 1] == "dev_0_0_2025041401"
     assert command[command.index("-u") + 1] == "dev"
     assert command[command.index("-P") + 1] == CREDENTIALS.password
     assert "$oc/devices/dev/sys/properties/report" in command
+
+
+def test_over_tls_the_device_s_ca_is_on_mosquitto_s_line() -> None:
+    command = mosquitto_command(
+        Server("mqtts", Address("127.0.0.1", 8883), Path("ca.pem")), CREDENTIALS, Protocol.MQTT_3
+    )
+    assert command[command.index("--cafile") + 1] == "ca.pem"

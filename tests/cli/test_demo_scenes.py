@@ -4,7 +4,7 @@ import pytest
 
 from engine.cli import demo_scenes
 from engine.cli.demo_clients import Answer, Protocol
-from engine.cli.demo_scenes import MOSQUITTO, PAHO, scenes
+from engine.cli.demo_scenes import MOSQUITTO, PAHO, PAHO_OVER, scenes
 
 
 def expected(who: str, *words: str) -> set[Answer]:
@@ -22,6 +22,12 @@ def test_every_promised_scene_is_there_in_both_versions() -> None:
         assert expected(PAHO, words) == no_proof
     assert expected(PAHO, " frozen, right secret") == not_authorized
     assert expected(PAHO, "again") == {Answer(Protocol.MQTT_5, 0x8E)}
+
+
+@pytest.mark.parametrize("listener", ["mqtts", "ws", "wss"])
+def test_every_transport_is_shown_with_the_right_and_a_wrong_secret(listener: str) -> None:
+    assert expected(PAHO_OVER[listener], "right secret") == {Answer(Protocol.MQTT_3, 0), Answer(Protocol.MQTT_5, 0)}
+    assert expected(PAHO_OVER[listener], "wrong secret") == {Answer(Protocol.MQTT_3, 4), Answer(Protocol.MQTT_5, 0x86)}
 
 
 def test_mosquitto_pub_plays_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,14 @@ def test_an_allocated_secret_is_shown_once_and_then_on_request(
     assert secret in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("option", "secure"), [((), True), (("--no-secure-access",), False)])
+def test_a_device_needs_security_unless_told_otherwise(
+    on: tuple[str, str], capsys: pytest.CaptureFixture[str], option: tuple[str, ...], secure: bool
+) -> None:
+    made = json.loads(created(on, f"secure-{secure}", capsys, "--json", *option))
+    assert made["auth_info"]["secure_access"] is secure
+
+
 def test_for_a_person_the_allocated_secret_is_a_line(on: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     lines = dict(line.split(maxsplit=1) for line in created(on, "lines", capsys).splitlines())
     assert lines["device_id"] == "lines"

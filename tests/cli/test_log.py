@@ -56,5 +56,22 @@ def test_debug_shows_the_debug_level() -> None:
     assert "quiet" in run_program(KEYTURN_DEBUG="1").stderr
 
 
+def test_exceptions_that_nobody_can_catch_are_a_line_now_and_then() -> None:
+    """A peer can make Python's ssl report one with every handshake (tests/listeners/test_tls.py)."""
+    program = """
+from engine.cli.log import configure_log
+configure_log()
+class Noisy:
+    def __del__(self):
+        raise ValueError("in a finaliser")
+for _ in range(100):
+    Noisy()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert line["event"] == "exception ignored"
+    assert "ValueError: in a finaliser" in line["exception"]
+
+
 def test_a_standard_error_that_is_gone_stops_nothing() -> None:
     assert run_program("close").stdout == "still here\n"

@@ -1,5 +1,6 @@
 """keyturn serve as a process: ready, drained, alone on its data directory, and back after kill -9."""
 
+import datetime
 import json
 import os
 import resource
@@ -7,8 +8,10 @@ import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +19,10 @@ import pytest
 import trio
 
 from engine.cli.application import run
+from engine.cli.child import FREE_PORTS, Child
 from engine.cli.serve import CutShort, _told_to_stop
 from engine.config import LISTENERS, read_address
+from engine.node.certificates import LOOPBACK_NAMES, Issued, issue_server_certificate
 from engine.node.data_directory import running_node
 from tests.cli.conftest import Keyturn
 from tests.helpers.nodes import serve_process
@@ -31,8 +36,9 @@ def connect(address: str) -> socket.socket:
 def test_the_ready_file_names_every_listener_and_all_of_them_accept(data: Path) -> None:
     with serve_process(data) as node:
         assert set(node.addresses) == {kind.name for kind in LISTENERS}
-        for address in node.addresses.values():
-            connect(address).close()
+        for kind in LISTENERS:
+            if not kind.is_datagram:
+                connect(node.addresses[kind.name]).close()
         announced = running_node(data)
         assert announced is not None
         assert announced.pid == node.process.pid
@@ -54,13 +60,61 @@ def test_a_signal_drains_and_the_status_is_0(data: Path, number: signal.Signals)
         ]
 
 
+def test_sighup_reads_the_certificates_anew(data: Path) -> None:
+    with serve_process(data) as node:
+        old = certificate_of(node)
+        new = certify(data)
+        assert certificate_of(node) == old
+        hang_up(node, "certificates reloaded")
+        assert certificate_of(node) == new != old
+        assert node.process.poll() is None
+
+
+def test_cve_2017_7652_reload_without_a_descriptor_keeps_the_old_and_says_so(data: Path) -> None:
+    """EMFILE for real. mosquitto fell back to open defaults."""
+    with serve_process(data) as node:
+        old = certificate_of(node)
+        new = certify(data)
+        pid = node.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        hang_up(node, "certificates not reloaded, the old ones stay in force")
+        assert "Too many open files" in node.log.read_text()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        assert certificate_of(node) == old
+        hang_up(node, "certificates reloaded")
+        assert certificate_of(node) == new
+
+
+def certify(data: Path) -> str:
+    """A new server certificate in place of the old; its PEM."""
+    ca = Issued((data / "tls/ca.pem").read_bytes(), (data / "tls/ca.key").read_bytes())
+    issued = issue_server_certificate(ca, LOOPBACK_NAMES, datetime.datetime.now(datetime.UTC))
+    (data / "tls/server.pem").write_bytes(issued.certificate)
+    (data / "tls/server.key").write_bytes(issued.key)
+    return issued.certificate.decode()
+
+
+def certificate_of(node: Child) -> str:
+    there = read_address(node.addresses["mqtts"], "mqtts")
+    return ssl.get_server_certificate((there.host, there.port), timeout=10)
+
+
+def hang_up(node: Child, event: str) -> None:
+    """SIGHUP, and wait for this line of the log."""
+    node.process.send_signal(signal.SIGHUP)
+    give_up = time.monotonic() + 30
+    while f'"{event}"' not in node.log.read_text():
+        assert time.monotonic() < give_up, node.log.read_text()
+        time.sleep(0.02)
+
+
 def test_off_disables_a_listener(data: Path) -> None:
-    with serve_process(data, ["--mqtt", "off", "--api", "127.0.0.1:0"]) as node:
-        assert set(node.addresses) == {"api"}
+    with serve_process(data, [*FREE_PORTS, "--mqtt=off"]) as node:
+        assert set(node.addresses) == {kind.name for kind in LISTENERS} - {"mqtt"}
 
 
 def test_without_the_api_the_commands_say_so(data: Path, keyturn: Keyturn) -> None:
-    with serve_process(data, ["--mqtt=127.0.0.1:0", "--api=off"]):
+    with serve_process(data, [*FREE_PORTS, "--api=off"]):
         done = keyturn("device", "list", "--data", str(data))
     assert done.returncode == 1
     assert "its API off" in done.stderr
@@ -68,7 +122,7 @@ def test_without_the_api_the_commands_say_so(data: Path, keyturn: Keyturn) -> No
 
 def test_a_second_node_on_the_same_data_is_refused_in_one_line(data: Path, keyturn: Keyturn) -> None:
     with serve_process(data) as node:
-        done = keyturn("serve", "--data", str(data), "--mqtt=127.0.0.1:0", "--api=127.0.0.1:0")
+        done = keyturn("serve", "--data", str(data), *FREE_PORTS)
         assert done.returncode == 1
         assert done.stderr == f"keyturn: another keyturn process (pid {node.process.pid}) uses {data}\n"
         connect(node.addresses["mqtt"]).close()
@@ -77,7 +131,7 @@ def test_a_second_node_on_the_same_data_is_refused_in_one_line(data: Path, keytu
 def test_a_port_in_use_is_one_line_that_names_listener_and_address(data: Path, keyturn: Keyturn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = keyturn("serve", "--data", str(data), "--mqtt", address, "--api=127.0.0.1:0")
+        done = keyturn("serve", "--data", str(data), *FREE_PORTS, "--mqtt", address)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()[-1:]
     assert line.startswith("keyturn: ")
@@ -141,7 +195,7 @@ def test_an_old_ready_file_is_taken_away_before_anything_accepts(data: Path, tmp
     ready.write_text("{}")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = keyturn("serve", "--data", str(data), "--mqtt", address, "--ready-file", str(ready))
+        done = keyturn("serve", "--data", str(data), *FREE_PORTS, "--mqtt", address, "--ready-file", str(ready))
     assert done.returncode == 1
     assert not ready.exists()
 

@@ -28,7 +28,12 @@ class FrontAndTransport(NamedTuple):
     listener: str
 
 
-FRONTS = [pytest.param(FrontAndTransport("never", "mqtt"), id="reference-tcp")]
+FRONTS = [
+    pytest.param(FrontAndTransport("never", "mqtt"), id="reference-tcp"),
+    pytest.param(FrontAndTransport("never", "mqtts"), id="reference-tls"),
+    pytest.param(FrontAndTransport("never", "ws"), id="reference-ws"),
+    pytest.param(FrontAndTransport("never", "wss"), id="reference-wss"),
+]
 
 
 class Gate:
@@ -36,10 +41,11 @@ class Gate:
 
     def __init__(self, running: RunningNode, listener: str) -> None:
         self.running = running
-        self.address = running.addresses[listener]
+        self.listener = listener
 
     def client(self) -> AbstractAsyncContextManager[WireClient]:
-        return wire_client(self.address)
+        data = Path(self.running.credentials.data)
+        return wire_client(self.running.addresses[self.listener], self.listener, data / "tls" / "ca.pem")
 
     async def answer(self, packet: bytes) -> bytes:
         """What a new connection gets for its first packet; it must be closed unless it was accepted."""
@@ -68,6 +74,9 @@ def open_gate(request: pytest.FixtureRequest, tmp_path: Path) -> OpenGate:
 
     @asynccontextmanager
     async def opened(*, overrides: dict[str, Any] | None = None, **bounds: Any) -> AsyncIterator[Gate]:
+        # One bound in two fields: the time for CONNECT, with a handshake and without.
+        if "connect_seconds" in bounds:
+            bounds["secure_connect_seconds"] = bounds["connect_seconds"]
         limits = msgspec.structs.replace(Limits(), **bounds)
         with trio.fail_after(60):
             async with open_test_node(tmp_path, native=front.native, limits=limits, **(overrides or {})) as running:

@@ -78,8 +78,10 @@ async def test_cve_2021_33175_and_33176_crafted_packets_leave_no_memory_behind(o
 
         async def peers(count: int) -> None:
             for _ in range(count):
-                async with gate.client() as client:
-                    await client.send(mutated())
+                # The node may cut a peer in its handshake, whose deadline is short here.
+                with contextlib.suppress(trio.BrokenResourceError):
+                    async with gate.client() as client:
+                        await client.send(mutated())
 
         await peers(100)
         gc.collect()
@@ -143,11 +145,13 @@ async def test_promise_4_the_sixteenth_attempt_is_rate_exceeded(open_gate: OpenG
 
 async def test_hundreds_of_broken_peers_leave_the_listener_alive(open_gate: OpenGate) -> None:
     garbage = [b"", b"\0", b"\x10\x00", b"\xff" * 100, packet(0x10, b"\0\4MQTT\5\2\0\x3c\xff"), connect_as()[:-5]]
-    async with open_gate(connect_seconds=0.5) as gate:
+    async with open_gate(connect_seconds=2.0) as gate:
 
         async def peer(data: bytes) -> None:
-            async with gate.client() as client:
-                await client.send(data)
+            # 600 handshakes at once, both sides on this thread: some are cut at the deadline, as they should.
+            with contextlib.suppress(trio.BrokenResourceError):
+                async with gate.client() as client:
+                    await client.send(data)
 
         async with trio.open_nursery() as nursery:
             for number in range(300):

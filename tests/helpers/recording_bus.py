@@ -11,6 +11,7 @@ class RecordingBus:
     def __init__(self) -> None:
         self.invalidations: list[tuple[tuple[str, ...], bool]] = []
         self.live: dict[str, float] = {}
+        self.certificate_invalidations = 0
 
     @property
     def sequence(self) -> int:
@@ -25,6 +26,12 @@ class RecordingBus:
             for device_id in device_ids:
                 self.live.pop(device_id, None)
 
+    async def invalidate_certificates(self) -> None:
+        self.certificate_invalidations += 1
+
+    def are_certificates_changed_since(self, sequence: int) -> bool:
+        return self.certificate_invalidations > sequence
+
     async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
         return frozenset(activation.device_id for activation in activations)
 
@@ -37,6 +44,9 @@ class RecordingBus:
 
     def online(self, device_ids: Sequence[str]) -> Mapping[str, float]:
         return {device_id: self.live[device_id] for device_id in device_ids if device_id in self.live}
+
+    def all_online(self) -> Sequence[str]:
+        return list(self.live)
 
     def close_session(self, device_id: str) -> bool:
         return self.live.pop(device_id, None) is not None

@@ -1,17 +1,29 @@
 """A device on a real socket, byte by byte under the test's control: the client of the conformance suite."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
 
 import trio
 
 from engine.framing.mqtt.fixed_header import read_packet
+from tests.helpers.websocket import WebSocketStream
+
+
+class Stream(Protocol):
+    """As much of trio.abc.Stream as MQTT needs."""
+
+    async def send_all(self, data: bytes) -> None: ...
+
+    async def receive_some(self, max_bytes: int) -> bytes | bytearray: ...
 
 
 class WireClient:
     """One Network Connection. Every wait is bounded by the test's own fail_after."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._buffer = b""
 
@@ -49,9 +61,12 @@ class WireClient:
 
 
 @asynccontextmanager
-async def wire_client(address: str) -> AsyncIterator[WireClient]:
-    """Connect to "host:port"."""
+async def wire_client(address: str, listener: str = "mqtt", ca: Path | None = None) -> AsyncIterator[WireClient]:
+    """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server."""
     host, _, port = address.rpartition(":")
-    stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
+    stream: trio.abc.Stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
+    if listener in ("mqtts", "wss"):
+        context = ssl.create_default_context(cafile=ca)
+        stream = trio.SSLStream(stream, context, server_hostname="localhost", https_compatible=True)
     async with stream:
-        yield WireClient(stream)
+        yield WireClient(WebSocketStream(stream) if listener in ("ws", "wss") else stream)

@@ -61,3 +61,18 @@ async def test_mosquitto_sub_is_granted_its_own_downlink_topic_only(tmp_path: Pa
                 "mosquitto_sub", running.address("mqtt"), "mqttv5", SECRET, "-t", topic, "-W", "1", "-d", "-q", "1"
             )
             assert (b"Subscribed (mid: 1): 1\n" in done.stdout) is is_granted, done.stdout
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("tls_version", ["tlsv1.2", "tlsv1.3"])
+async def test_mosquitto_pub_over_tls(tmp_path: Path, version: str, tls_version: str) -> None:
+    async with open_test_node(tmp_path) as running:
+        await running.create_product()
+        await running.create_device("pump", SECRET)
+        ca = str(tmp_path / "data" / "tls" / "ca.pem")
+        tls = ("--cafile", ca, "--tls-version", tls_version, "--tls-alpn", "mqtt")
+        for secret, is_right in ((SECRET, True), ("wrong-secret", False)):
+            done = await run(
+                "mosquitto_pub", running.address("mqtts"), version, secret, "-t", "t", "-m", "x", "-q", "1", *tls
+            )
+            assert (done.returncode == 0) is is_right, done.stderr

@@ -2,6 +2,7 @@
 
 import queue
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import trio
@@ -19,9 +20,11 @@ VERSIONS = [MQTTProtocolVersion.MQTTv31, MQTTProtocolVersion.MQTTv311, MQTTProto
 class Device:
     """A paho client on a thread of its own; what it was told, word by word."""
 
-    def __init__(self, version: MQTTProtocolVersion, device_id: str, secret: str) -> None:
+    def __init__(
+        self, version: MQTTProtocolVersion, device_id: str, secret: str, transport: Literal["tcp", "websockets"] = "tcp"
+    ) -> None:
         client_id, user_name, password = credentials_of(device_id, secret)
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=version)
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=version, transport=transport)
         self.client.username_pw_set(user_name, password)
         self.told: queue.Queue[str] = queue.Queue()
         self.client.on_connect = lambda _c, _u, _f, code, _p: self.told.put(f"connect: {code}")
@@ -67,6 +70,29 @@ async def test_paho_with_a_wrong_secret_is_refused(tmp_path: Path, version: MQTT
         await device.hears("connect: Bad user name or password")
         device.client.disconnect()
         device.client.loop_stop()
+
+
+TRANSPORTS: dict[str, Literal["tcp", "websockets"]] = {"mqtts": "tcp", "ws": "websockets", "wss": "websockets"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("listener", TRANSPORTS)
+async def test_paho_over_every_transport(tmp_path: Path, listener: str, version: MQTTProtocolVersion) -> None:
+    async with open_test_node(tmp_path) as running:
+        await running.create_product()
+        await running.create_device("pump", SECRET)
+        for secret, words in ((SECRET, "connect: Success"), ("wrong-secret", "connect: Bad user name or password")):
+            device = Device(version, "pump", secret, TRANSPORTS[listener])
+            if listener != "ws":
+                device.client.tls_set(str(tmp_path / "data" / "tls" / "ca.pem"))
+            await trio.to_thread.run_sync(device.connect, running.address(listener))
+            await device.hears(words)
+            if secret == SECRET:
+                device.client.publish("$oc/devices/pump/sys/properties/report", b"{}" * 20_000, qos=1)
+                await device.hears("publish: ")
+            device.client.disconnect()
+            await device.hears("disconnect: ")
+            device.client.loop_stop()
 
 
 async def test_paho_is_told_that_a_newer_connection_took_over(tmp_path: Path) -> None:

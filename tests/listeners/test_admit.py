@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.claims.claim import SecretClaim, SignType
+from engine.claims.claim import NodeClaim, SecretClaim, SignType, TransportSecurity
+from engine.gate.reference.chain import VERIFY_CHAIN
 from engine.gate.reference.secret import verify_secret
 from engine.limits import Limits
 from engine.listeners.admit import Admission, Request
 from engine.listeners.peer import Peer
 from engine.listeners.throttle import Throttle
+from engine.listeners.trust import Trust
 from engine.node.local import LocalBus
 from engine.observe.attempts import Attempts
 from engine.observe.metrics import Metrics
-from engine.registry.record import CredentialRow
+from engine.registry.record import CredentialRow, DeviceProtocol
 from engine.registry.sealing import Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import Store
@@ -52,7 +54,13 @@ class InterruptedStore:
         return getattr(self._store, name)
 
     async def credentials(self, device_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
-        rows = await self._store.credentials(device_ids)
+        return await self._look_up(self._store.credentials(device_ids))
+
+    async def credentials_by_node(self, node_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+        return await self._look_up(self._store.credentials_by_node(node_ids))
+
+    async def _look_up(self, look_up: Awaitable[Mapping[str, CredentialRow]]) -> Mapping[str, CredentialRow]:
+        rows = await look_up
         self.look_ups += 1
         if self._interruptions:
             await self._interruptions.pop(0)()
@@ -68,11 +76,11 @@ class Parts(NamedTuple):
     front: RecordingFront
     attempts: Attempts
 
-    async def admit(self, *claims: SecretClaim) -> Sequence[Outcome]:
+    async def admit(self, *claims: SecretClaim | NodeClaim) -> Sequence[Outcome]:
         requests = [Request(c, PEER, "mqtt", self.front, number) for number, c in enumerate(claims, 1)]
         return await self.admission.admit(requests)
 
-    async def reason(self, claim: SecretClaim) -> Reason:
+    async def reason(self, claim: SecretClaim | NodeClaim) -> Reason:
         (outcome,) = await self.admit(claim)
         return outcome.reason
 
@@ -84,7 +92,8 @@ def parts_over(store: Any, sealer: Sealer, limits: Limits | None = None, **polic
     admission = Admission(
         store=store,
         sealer=sealer,
-        judge=Judge(VerdictPolicy(**policy), verify_secret),
+        judge=Judge(VerdictPolicy(**policy), verify_secret, VERIFY_CHAIN.reference),
+        trust=Trust(store.certificates),
         bus=bus,
         sessions=sessions,
         throttle=Throttle(limits),
@@ -267,3 +276,85 @@ async def test_attempts_keep_the_exact_reason(tmp_path: Path) -> None:
             Reason.WRONG_SECRET,
             Reason.ACCEPTED,
         ]
+
+
+def node_claim(node_id: str = "meter") -> NodeClaim:
+    return NodeClaim(node_id, TransportSecurity.NONE)
+
+
+@asynccontextmanager
+async def with_meters(tmp_path: Path) -> AsyncIterator[tuple[SqliteStore, Sealer]]:
+    """As furnished, and two CoAP devices: meter may do without security, vault may not."""
+    async with furnished(tmp_path) as (store, sealer):
+        await add_product(store, "lwm2m", "CoAP")
+        for node_id, secure in (("meter", False), ("vault", True)):
+            await add_device(
+                store,
+                sealer,
+                f"device-{node_id}",
+                b"0123456789abcdef",
+                "lwm2m",
+                node_id=node_id,
+                protocol=DeviceProtocol.COAP,
+                secure_access=secure,
+            )
+        yield store, sealer
+
+
+async def test_claims_of_both_kinds_are_judged_in_one_batch(tmp_path: Path) -> None:
+    async with with_meters(tmp_path) as (store, sealer):
+        parts = parts_over(store, sealer)
+        outcomes = await parts.admit(node_claim(), claim("pump"), node_claim("vault"), node_claim("pump"))
+        assert [o.reason for o in outcomes] == [
+            Reason.ACCEPTED,
+            Reason.ACCEPTED,
+            Reason.SECURE_ACCESS_REQUIRED,
+            Reason.UNKNOWN_DEVICE,
+        ]
+        assert parts.sessions.find("device-meter") is not None
+        assert len(parts.sessions) == 2
+
+
+async def test_node_claim_is_remembered_under_its_device_and_throttled_by_what_it_asserts(tmp_path: Path) -> None:
+    async with with_meters(tmp_path) as (store, sealer):
+        counting = InterruptedStore(store)
+        parts = parts_over(counting, sealer)
+        for _ in range(15):
+            assert await parts.reason(node_claim("vault")) is Reason.SECURE_ACCESS_REQUIRED
+        assert await parts.reason(node_claim("vault")) is Reason.RATE_EXCEEDED
+        assert await parts.reason(node_claim("meter")) is Reason.ACCEPTED
+        reasons = [attempt.reason for attempt in parts.attempts.of_device("device-vault")]
+        assert set(reasons) == {Reason.SECURE_ACCESS_REQUIRED}
+        assert [attempt.reason for attempt in parts.attempts.of_device("vault")] == [Reason.RATE_EXCEEDED]
+
+
+async def test_node_frozen_between_look_up_and_verdict_is_judged_again(tmp_path: Path) -> None:
+    async with with_meters(tmp_path) as (store, sealer):
+
+        async def freeze() -> None:
+            await store.set_frozen(PROJECT, "device-meter", True, audit_entry("device.freeze", "device-meter"))
+            await parts.bus.invalidate(["device-meter"], close=True)
+
+        parts = parts_over(InterruptedStore(store, freeze), sealer)
+        assert await parts.reason(node_claim()) is Reason.DEVICE_FROZEN
+        assert len(parts.sessions) == 0
+
+
+async def test_renewal_is_judged_and_enters_no_session(tmp_path: Path) -> None:
+    async with with_meters(tmp_path) as (store, sealer):
+        parts = parts_over(store, sealer)
+        await parts.admit(node_claim())
+        before = parts.sessions.find("device-meter")
+        for number in (1, 2):
+            request = Request(node_claim(), PEER, "coap", parts.front, number, is_renewal=True)
+            (outcome,) = await parts.admission.admit([request])
+            assert outcome.reason is Reason.ACCEPTED
+        assert parts.sessions.find("device-meter") is before
+        assert parts.front.closed == []
+
+
+async def test_promise_7_an_outage_is_unavailable_for_nodes_too(tmp_path: Path) -> None:
+    async with with_meters(tmp_path) as (store, sealer):
+        parts = parts_over(FaultyStore(store, fail_at=1), sealer)
+        assert await parts.reason(node_claim()) is Reason.REGISTRY_UNAVAILABLE
+        assert await parts.reason(node_claim()) is Reason.ACCEPTED

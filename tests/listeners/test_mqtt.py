@@ -3,12 +3,15 @@
 import os
 import resource
 import socket
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
-from engine.listeners import mqtt
+from engine.limits import Limits
 from tests.conformance.conftest import SECRET
 from tests.helpers.mqtt_credentials import credentials_of
 from tests.helpers.mqtt_packets import PINGREQ, connect_packet, publish_packet
@@ -21,13 +24,14 @@ def connect() -> bytes:
     return connect_packet(client_id, user_name, password.encode())
 
 
-async def test_node_out_of_descriptors_lives_and_serves_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listener", ["mqtt", "mqtts", "ws", "wss"])
+async def test_node_out_of_descriptors_lives_and_serves_again(tmp_path: Path, listener: str) -> None:
     """EMFILE for real: the node may open 10 more descriptors, and 40 peers come."""
     async with open_test_node(tmp_path) as prepared:
         await prepared.create_product()
         await prepared.create_device("pump", SECRET)
     with serve_process(tmp_path / "data") as served:
-        address = served.addresses["mqtt"]
+        address = served.addresses[listener]
         pid = served.process.pid
         used = len(os.listdir(f"/proc/{pid}/fd"))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 10, used + 10))
@@ -37,36 +41,9 @@ async def test_node_out_of_descriptors_lives_and_serves_again(tmp_path: Path) ->
                 await trio.sleep(0.01)
             for peer in peers:
                 peer.close()
-            async with wire_client(address) as client:
+            async with wire_client(address, listener, tmp_path / "data" / "tls" / "ca.pem") as client:
                 assert await client.exchange(connect()) == b"\x20\x02\0\0"
         assert served.process.poll() is None
-
-
-async def test_peer_that_does_not_read_its_answers_is_given_up() -> None:
-    """TimeoutError is an OSError: the connection's task ends as it does for any other."""
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    left.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with left, right, pytest.raises(TimeoutError):
-        await mqtt._send(left, b"x" * 1_000_000, seconds=0.1)
-
-
-async def test_answer_larger_than_the_socket_takes_at_once_is_written_whole() -> None:
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    received = bytearray()
-
-    async def read() -> None:
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(right))
-        async with stream:
-            while len(received) < 1_000_000:
-                received.extend(await stream.receive_some())
-
-    with left:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(read)
-            await mqtt._send(left, bytes(range(250)) * 4000, seconds=10)
-    assert received == bytes(range(250)) * 4000
 
 
 async def test_device_that_floods_does_not_keep_others_waiting(tmp_path: Path) -> None:
@@ -87,3 +64,50 @@ async def test_device_that_floods_does_not_keep_others_waiting(tmp_path: Path) -
                         await other.send(PINGREQ)
                         assert await other.is_closed()
             nursery.cancel_scope.cancel()
+
+
+# What a peer may have sent when it stops: nothing, the beginning of a ClientHello, the beginning of a request.
+BEGINNINGS = {"mqtts": [b"", b"\x16\3\1\2\0\1\0\1\xfc\3\3"], "ws": [b"", b"GET /mqtt HTTP/1.1\r\nHost: "]}
+
+
+@pytest.mark.parametrize("listener", BEGINNINGS)
+async def test_slow_handshake_is_cut_at_the_one_deadline_and_counted(tmp_path: Path, listener: str) -> None:
+    limits = msgspec.structs.replace(Limits(), secure_connect_seconds=0.3)
+    async with open_test_node(tmp_path, limits=limits) as running:
+        host, port = running.addresses[listener].rsplit(":", 1)
+        with trio.fail_after(20):
+            for beginning in BEGINNINGS[listener]:
+                async with await trio.open_tcp_stream(host, int(port)) as stream:
+                    await stream.send_all(beginning)
+                    assert await stream.receive_some() == b""
+        url = f"http://{running.addresses['api']}/metrics"
+        text = await trio.to_thread.run_sync(lambda: urllib.request.urlopen(url).read().decode())
+        labels = f'listener="{listener}",protocol="{listener}",reason="cut"'
+        assert f"keyturn_handshakes_failed_total{{{labels}}} 2.0" in text
+
+
+@pytest.mark.parametrize("listener", BEGINNINGS)
+async def test_flood_of_handshakes_is_held_by_the_bound_on_the_pending(tmp_path: Path, listener: str) -> None:
+    """mosquitto did not keep max_connections on its WebSocket listeners (2.1.x)."""
+    limits = msgspec.structs.replace(Limits(), pending_hard=20)
+    async with open_test_node(tmp_path, limits=limits) as running, trio.open_nursery() as nursery:
+        await running.create_product()
+        await running.create_device("pump", SECRET)
+        host, port = running.addresses[listener].rsplit(":", 1)
+        cut = trio.Semaphore(0)
+
+        async def begin(number: int) -> None:
+            async with await trio.open_tcp_stream(host, int(port)) as stream:
+                await stream.send_all(BEGINNINGS[listener][number % 2])
+                with suppress(trio.BrokenResourceError):  # RST is a close too
+                    assert await stream.receive_some() == b""
+                cut.release()
+
+        for number in range(60):
+            nursery.start_soon(begin, number)
+        with trio.fail_after(20):
+            for _ in range(40):
+                await cut.acquire()
+            async with wire_client(running.addresses["mqtt"]) as client:
+                assert await client.exchange(connect()) == b"\x20\x02\0\0"
+        nursery.cancel_scope.cancel()

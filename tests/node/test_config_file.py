@@ -5,7 +5,7 @@ import tomllib
 
 import msgspec
 
-from engine.config import LISTENERS, ApiConfig, Config, Policy
+from engine.config import LISTENERS, ApiConfig, Config, Policy, TlsConfig, WebSocketConfig
 from engine.limits import Limits
 from engine.node.config_file import write_config_template
 
@@ -26,5 +26,6 @@ def test_every_field_is_there() -> None:
     written = tomllib.loads(UNCOMMENTED)
     assert {*written, "data"} == set(Config.__struct_fields__)
     assert list(written["listeners"]) == [kind.name for kind in LISTENERS]
-    for section, kind in {"policy": Policy, "api": ApiConfig, "limits": Limits}.items():
+    sections = {"policy": Policy, "api": ApiConfig, "tls": TlsConfig, "websocket": WebSocketConfig, "limits": Limits}
+    for section, kind in sections.items():
         assert list(written[section]) == list(kind.__struct_fields__)

@@ -50,6 +50,7 @@ async def test_invalidation_closes_live_sessions_only_where_asked(tmp_path: Path
         await bus.invalidate(["pump"], close=False)
         assert front.closed == []
         assert bus.online(["pump", "valve"]) == {"pump": 1.5}
+        assert bus.all_online() == ["pump"]
         await bus.invalidate(["pump", "valve"], close=True)
         assert front.closed == [(7, CloseReason.ADMINISTRATIVE)]
 

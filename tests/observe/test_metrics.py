@@ -2,6 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.observe.handshake import HandshakeFault
 from engine.observe.metrics import VERDICT_BUCKETS, Metrics, outcome_label
 from engine.verdict.outcome import Reason
 
@@ -28,6 +29,14 @@ def test_verdicts_are_counted_by_exact_reason():
     assert sample(metrics, "keyturn_verdicts_total", reason="accepted", **labels) == 1
     assert sample(metrics, "keyturn_verdicts_total", reason="wrong_secret", **labels) == 2
     assert sample(metrics, "keyturn_verdicts_total", reason="device_frozen", **labels) == 0
+
+
+def test_failed_handshakes_are_counted_by_fault():
+    metrics = Metrics()
+    metrics.listener("mqtts", "mqtts").handshake_failed(HandshakeFault.UNKNOWN_CA)
+    labels = {"listener": "mqtts", "protocol": "mqtts"}
+    assert sample(metrics, "keyturn_handshakes_failed_total", reason="unknown_ca", **labels) == 1
+    assert sample(metrics, "keyturn_handshakes_failed_total", reason="cut", **labels) == 0
 
 
 def test_time_to_verdict_is_summed_by_outcome():
