@@ -4,13 +4,11 @@ The bytes are a Register as an LwM2M 1.0 device sends it. "ours" reads the messa
 later access besides: every option judged, its texts decoded. Rounds of the two take turns; CPU time is counted.
 """
 
-import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 from aiocoap import Message as AiocoapMessage
 
+from bench.side_by_side import run
 from engine.framing.coap.datagram import Message, read_message
 from engine.framing.coap.options import RequestOptions, read_request_options
 from tests.helpers.coap_packets import register
@@ -41,48 +39,14 @@ def check_same() -> None:
     assert options.content_format == int(theirs.opt.content_format)
 
 
-def measure(rounds: int = 60, calls: int = 500) -> dict[str, list[float]]:
-    """Microseconds a call, a figure for each round."""
-    readers: dict[str, Callable[[], object]] = {
-        "aiocoap": read_aiocoap,
-        "ours": read_ours,
-        "ours, message alone": lambda: read_message(DATAGRAM),
-    }
-    figures: dict[str, list[float]] = {name: [] for name in readers}
-    for _ in range(rounds):
-        for name, read in readers.items():
-            start = time.process_time_ns()
-            for _ in range(calls):
-                read()
-            figures[name].append((time.process_time_ns() - start) / calls / 1000)
-    return figures
-
-
-def ratio(figures: dict[str, list[float]]) -> float:
-    """aiocoap's median over ours."""
-    return statistics.median(figures["aiocoap"]) / statistics.median(figures["ours"])
-
-
-def report(figures: dict[str, list[float]]) -> str:
-    """A line each: median, least and most, and the ratio."""
-    lines = [f"Register of {len(DATAGRAM)} bytes, us a datagram, {len(figures['ours'])} rounds"]
-    slowest = statistics.median(figures["aiocoap"])
-    for name, rounds in figures.items():
-        median = statistics.median(rounds)
-        lines.append(f"{name:24}{median:8.2f}  ({min(rounds):.2f} to {max(rounds):.2f}){slowest / median:8.2f} x")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Measure, print, and fail where ours is not as fast as required."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=200)
-    check_same()
-    figures = measure(options.parse_args().rounds)
-    print(report(figures))
-    if ratio(figures) < REQUIRED:
-        raise SystemExit(f"required: {REQUIRED} x")
+WHAT = f"Register of {len(DATAGRAM)} bytes"
+READERS: dict[str, Callable[[], object]] = {
+    "aiocoap": read_aiocoap,
+    "ours": read_ours,
+    "ours, message alone": lambda: read_message(DATAGRAM),
+}
 
 
 if __name__ == "__main__":
-    main()
+    check_same()
+    run(__doc__, WHAT, READERS, REQUIRED)

@@ -3,14 +3,12 @@
 Rounds of the two take turns, so that what disturbs the machine disturbs both; CPU time of this process is counted.
 """
 
-import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 from amqtt.adapters import BufferReader
 from amqtt.mqtt.connect import ConnectPacket
 
+from bench.side_by_side import run
 from engine.framing.mqtt.connect import Connect, read_connect
 from engine.framing.mqtt.fixed_header import read_packet
 from tests.helpers.mqtt_packets import connect_packet
@@ -22,6 +20,7 @@ MAXIMUM = 32 * 1024
 DEVICE_ID = "6a4d2c1b_thermostat01"
 PACKET = connect_packet(f"{DEVICE_ID}_0_0_2026112222", DEVICE_ID, b"0123456789abcdef" * 4, keep_alive=120)
 """MQTT 3.1.1, 140 bytes: client id, user name and password as a device sends them."""
+_BUFFER = bytearray(PACKET)
 
 
 def read_ours(data: bytes | bytearray = PACKET) -> Connect:
@@ -51,49 +50,14 @@ def check_same() -> None:
     assert ours.clean_start == theirs.clean_session_flag
 
 
-def measure(rounds: int = 60, calls: int = 500) -> dict[str, list[float]]:
-    """Microseconds a call, a figure for each round."""
-    buffer = bytearray(PACKET)
-    readers: dict[str, Callable[[], object]] = {
-        "amqtt": read_amqtt,
-        "ours": read_ours,
-        "ours, from a bytearray": lambda: read_ours(buffer),
-    }
-    figures: dict[str, list[float]] = {name: [] for name in readers}
-    for _ in range(rounds):
-        for name, read in readers.items():
-            start = time.process_time_ns()
-            for _ in range(calls):
-                read()
-            figures[name].append((time.process_time_ns() - start) / calls / 1000)
-    return figures
-
-
-def ratio(figures: dict[str, list[float]]) -> float:
-    """amqtt's median over ours."""
-    return statistics.median(figures["amqtt"]) / statistics.median(figures["ours"])
-
-
-def report(figures: dict[str, list[float]]) -> str:
-    """A line each: median, least and most, and the ratio."""
-    lines = [f"CONNECT of {len(PACKET)} bytes, us a packet, {len(figures['ours'])} rounds"]
-    slowest = statistics.median(figures["amqtt"])
-    for name, rounds in figures.items():
-        median = statistics.median(rounds)
-        lines.append(f"{name:24}{median:8.2f}  ({min(rounds):.2f} to {max(rounds):.2f}){slowest / median:8.2f} x")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Measure, print, and fail where ours is not as fast as required."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=200)
-    check_same()
-    figures = measure(options.parse_args().rounds)
-    print(report(figures))
-    if ratio(figures) < REQUIRED:
-        raise SystemExit(f"required: {REQUIRED} x")
+WHAT = f"CONNECT of {len(PACKET)} bytes"
+READERS: dict[str, Callable[[], object]] = {
+    "amqtt": read_amqtt,
+    "ours": read_ours,
+    "ours, from a bytearray": lambda: read_ours(_BUFFER),
+}
 
 
 if __name__ == "__main__":
-    main()
+    check_same()
+    run(__doc__, WHAT, READERS, REQUIRED)

@@ -159,7 +159,11 @@ class Admission:
         if not isinstance(outcome, Accepted) or row is None or not isinstance(request.claim, CertificateClaim):
             return outcome
         record_id = await self._store.allocate_record_id(now)
-        certificate = read_device_certificate(request.claim.leaf, row.project_id, record_id, now)
+        try:
+            certificate = read_device_certificate(request.claim.leaf, row.project_id, record_id, now)
+        except ValueError:
+            # The verifier let it through, the reader of the registry does not: what cannot be on record is not let in.
+            return Rejected(Reason.UNTRUSTED_CERTIFICATE)
         noted = await self._store.certificates.note_device_certificate(certificate)
         if noted.status is not CertificateStatus.ACTIVE:
             return self._outcome(request, row, anchors, now, is_inactive=True)

@@ -103,16 +103,21 @@ def check_proof(content: str, ca: CaCertificate, now: float) -> CertificateFault
 
 
 def read_device_certificate(der: bytes, project_id: str, certificate_id: str, now: float) -> DeviceCertificate:
-    """The record of a device's certificate. ValueError for what is no certificate: verify its chain first."""
-    certificate = x509.load_der_x509_certificate(der)
+    """The record of a device's certificate. ValueError for what cannot be read: verify its chain first."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        common_name = _first(certificate.subject, NameOID.COMMON_NAME)
+        expires_at = int(certificate.not_valid_after_utc.timestamp())
+    except _UNREADABLE as fault:
+        raise ValueError("a field of the certificate cannot be read") from fault
     return DeviceCertificate(
         certificate_id=certificate_id,
         project_id=project_id,
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
         fingerprint_sha1=hashlib.sha1(der, usedforsecurity=False).hexdigest(),
-        common_name=_first(certificate.subject, NameOID.COMMON_NAME),
-        expires_at=int(certificate.not_valid_after_utc.timestamp()),
+        common_name=common_name,
+        expires_at=expires_at,
         created_at=int(now),
     )
 
