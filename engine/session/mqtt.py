@@ -102,6 +102,32 @@ class MqttConversation:
         self._device_id = ""
         self._subscriptions: set[str] = set()
 
+    @classmethod
+    def resumed(
+        cls, limits: Limits, *, device_id: str, version: int, client_maximum: int | None
+    ) -> "MqttConversation":
+        """A live session without subscriptions, as it stands between two packets; version and client_maximum as told."""
+        conversation = cls(limits)
+        conversation.state, conversation._maximum = State.CONNECTED, limits.packet_bytes
+        conversation._device_id, conversation._version = device_id, version
+        conversation._client_maximum = client_maximum
+        return conversation
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether `resumed` makes another like it: a live session of which nothing more is kept."""
+        return self.state is State.CONNECTED and not self._subscriptions and not self._buffer
+
+    @property
+    def version(self) -> int | None:
+        """The protocol version that the peer speaks: 3, 4 or 5; None before it is known."""
+        return self._version
+
+    @property
+    def client_maximum(self) -> int | None:
+        """The client's Maximum Packet Size in bytes, None for no limit."""
+        return self._client_maximum
+
     @property
     def is_over(self) -> bool:
         """Whether the Network Connection is to be closed once data_to_send is written."""
@@ -147,7 +173,7 @@ class MqttConversation:
     def close(self, reason: CloseReason) -> None:
         """End a live session; a version 5 device is told why (MQTT 5 section 3.14)."""
         if self.state is State.CONNECTED and self._version == 5:
-            self._send(control.write_disconnect(_CLOSE_CODES[reason]))
+            self._send(write_closed(reason))
         self._end()
 
     def _end(self) -> None:
@@ -231,28 +257,16 @@ class MqttConversation:
     # After the verdict
 
     def _accept(self, connect: Connect, accepted: Accepted) -> None:
-        limits = self._limits
         self.state, self._connect, self._device_id = State.CONNECTED, None, accepted.device_id
-        self._maximum = limits.packet_bytes
-        self.keep_alive_seconds = connect.keep_alive
-        if connect.protocol_version < 5:
-            self._send(control.write_connack(connect.protocol_version, session_present=False, code=0))
-            return
-        wanted = connect.keep_alive or limits.keep_alive_maximum_seconds
-        self.keep_alive_seconds = min(max(wanted, limits.keep_alive_minimum_seconds), limits.keep_alive_maximum_seconds)
+        self._maximum = self._limits.packet_bytes
+        self.keep_alive_seconds = keep_alive_in_force(connect.protocol_version, connect.keep_alive, self._limits)
         self._client_maximum = connect.maximum_packet_size
         self._send(
-            control.write_connack(
-                5,
-                session_present=False,
-                code=0,
-                session_expiry_interval=0 if connect.session_expiry_interval else None,
-                maximum_qos=1,
-                retain_available=False,
-                maximum_packet_size=limits.packet_bytes,
-                subscription_identifier_available=False,
-                shared_subscription_available=False,
-                server_keep_alive=self.keep_alive_seconds if self.keep_alive_seconds != connect.keep_alive else None,
+            write_accepted(
+                connect.protocol_version,
+                connect.keep_alive,
+                self._limits,
+                is_expiry_asked=connect.session_expiry_interval != 0,
             )
         )
 
@@ -306,6 +320,38 @@ class MqttConversation:
             codes.append(_SUCCESS if topic_filter in self._subscriptions else _NO_SUBSCRIPTION_EXISTED)
             self._subscriptions.discard(topic_filter)
         self._send(control.write_unsuback(self._version or 4, unsubscribe.packet_identifier, codes))
+
+
+def keep_alive_in_force(version: int, asked: int, limits: Limits) -> int:
+    """The Keep Alive of an accepted device, seconds: MQTT 5's server may set another than was asked (3.2.2.3.14)."""
+    if version < 5:
+        return asked
+    wanted = asked or limits.keep_alive_maximum_seconds
+    return min(max(wanted, limits.keep_alive_minimum_seconds), limits.keep_alive_maximum_seconds)
+
+
+def write_accepted(version: int, keep_alive: int, limits: Limits, *, is_expiry_asked: bool) -> bytes:
+    """CONNACK of an accepted device, which depends on nothing else. `keep_alive`: as asked, in seconds."""
+    if version < 5:
+        return control.write_connack(version, session_present=False, code=0)
+    in_force = keep_alive_in_force(version, keep_alive, limits)
+    return control.write_connack(
+        5,
+        session_present=False,
+        code=0,
+        session_expiry_interval=0 if is_expiry_asked else None,
+        maximum_qos=1,
+        retain_available=False,
+        maximum_packet_size=limits.packet_bytes,
+        subscription_identifier_available=False,
+        shared_subscription_available=False,
+        server_keep_alive=in_force if in_force != keep_alive else None,
+    )
+
+
+def write_closed(reason: CloseReason) -> bytes:
+    """DISCONNECT that tells a version 5 device why the engine ends its session (MQTT 5 section 3.14)."""
+    return control.write_disconnect(_CLOSE_CODES[reason])
 
 
 _Reader = Callable[[MqttConversation, int, int, int], None]

@@ -1,0 +1,352 @@
+"""The boundary to native/front.c, sessions.c and seen.c, as compiled.py is to the rest of native/.
+
+Everything that C lends (the bytes of an event) is copied before anything is answered: an answer may overwrite it.
+"""
+
+import socket
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from engine.gate import _native
+from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
+from engine.limits import Limits
+
+try:
+    _eng_front_poll = _native.lib.eng_front_poll
+except AttributeError as fault:
+    raise ImportError(f"the native module is older than its sources: {fault}") from None
+
+CONNECT, SESSION, GONE, DISPLACED = (
+    _native.lib.ENG_FRONT_CONNECT,
+    _native.lib.ENG_FRONT_SESSION,
+    _native.lib.ENG_FRONT_GONE,
+    _native.lib.ENG_FRONT_DISPLACED,
+)
+"""The kinds of event, as front.cdef.h tells them."""
+
+TAKEN_OVER, ADMINISTRATIVE, SHUTTING_DOWN = (
+    _native.lib.ENG_FRONT_TAKEN_OVER,
+    _native.lib.ENG_FRONT_ADMINISTRATIVE,
+    _native.lib.ENG_FRONT_SHUTTING_DOWN,
+)
+"""Why the engine ends a connection, in C's numbers."""
+
+_SIGHTS = 512
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+class FrontEvent(msgspec.Struct, frozen=True, gc=False):
+    """struct eng_front_event, copied. `address`: 16 bytes; an IPv4 address is mapped."""
+
+    kind: int
+    connection: int
+    data: bytes
+    device_id: str
+    front: int
+    client_maximum: int
+    version: int
+    address: bytes
+    port: int
+
+
+class Counts(msgspec.Struct, frozen=True, gc=False):
+    """struct eng_front_counts."""
+
+    connections: int = 0
+    shed: int = 0
+    known_good: int = 0
+    taken_over: int = 0
+    dropped: int = 0
+    accept_failures: int = 0
+    accept_errno: int = 0
+    pending: int = 0
+    live: int = 0
+    open: int = 0
+
+
+class Sight(msgspec.Struct, frozen=True, gc=False):
+    """struct eng_sight: a device that C accepted `times` times, last at `at` (epoch seconds) from `address`."""
+
+    device_id: str
+    record_id: str
+    at: int
+    times: int
+    address: bytes
+    port: int
+
+
+class Words(msgspec.Struct, frozen=True):
+    """The answers that do not depend on the device, ready to be written (front.cdef.h, struct eng_front_settings).
+
+    connack5[whether Session Expiry was asked for][Server Keep Alive: as asked, the minimum, the maximum]. disconnect5:
+    by TAKEN_OVER, ADMINISTRATIVE, SHUTTING_DOWN.
+    """
+
+    connack: bytes
+    connack5: tuple[tuple[bytes, bytes, bytes], tuple[bytes, bytes, bytes]]
+    disconnect5: tuple[bytes, bytes, bytes]
+
+
+class NativeSession(msgspec.Struct, frozen=True, gc=False):
+    """struct eng_session."""
+
+    handle: int
+    front: int
+    connection: int
+    since: float
+
+
+class NativeSessions:
+    """native/sessions.c. key: 16 random bytes. `pointer` is what C takes."""
+
+    def __init__(self, key: bytes) -> None:
+        sessions = _native.lib.eng_sessions_open(_key(key))
+        if sessions == _native.ffi.NULL:
+            raise MemoryError
+        self.pointer = _native.ffi.gc(sessions, _native.lib.eng_sessions_close)
+        self._told: _native._Session = _native.ffi.new("struct eng_session *")
+
+    def __len__(self) -> int:
+        return _native.lib.eng_sessions_count(self.pointer)
+
+    def attach(self, device_id: bytes, front: int, connection: int, since: float) -> NativeSession | None:
+        """Enter a session; the one it takes over. MemoryError."""
+        session = _native.ffi.new(
+            "struct eng_session *", {"front": front, "connection": connection, "since": since}
+        )
+        if not _native.lib.eng_sessions_attach(self.pointer, device_id, len(device_id), session, self._told):
+            raise MemoryError
+        return self._session()
+
+    def detach(self, handle: int) -> bool:
+        """Whether the session was there."""
+        return _native.lib.eng_sessions_detach(self.pointer, handle) == 1
+
+    def find(self, device_id: bytes) -> NativeSession | None:
+        """The device's session."""
+        _native.lib.eng_sessions_find(self.pointer, device_id, len(device_id), self._told)
+        return self._session()
+
+    def device_ids(self) -> Iterator[str]:
+        """Every device with a session. Nothing may be attached or detached meanwhile."""
+        place = _native.ffi.new("uint32_t *")
+        device_id = _native.ffi.new("uint8_t **")
+        while handle := _native.lib.eng_sessions_next(self.pointer, place):
+            length = _native.lib.eng_sessions_device_id(self.pointer, handle, device_id)
+            yield _text(device_id[0], length)
+
+    def _session(self) -> NativeSession | None:
+        told = self._told
+        return NativeSession(told.handle, told.front, told.connection, told.since) if told.handle else None
+
+
+class Seen:
+    """native/seen.c, for a credential table of so many entries. `pointer` is what C takes."""
+
+    def __init__(self, entries: int) -> None:
+        seen = _native.lib.eng_seen_open(entries)
+        if seen == _native.ffi.NULL:
+            raise MemoryError
+        self.pointer = _native.ffi.gc(seen, _native.lib.eng_seen_close)
+        self._sights = _native.ffi.new("struct eng_sight[]", _SIGHTS)
+
+    def __len__(self) -> int:
+        return _native.lib.eng_seen_count(self.pointer)
+
+    def take(self, most: int) -> list[Sight]:
+        """Up to `most` sights, which are forgotten by this."""
+        sights: list[Sight] = []
+        while len(sights) < most:
+            count = _native.lib.eng_seen_take(self.pointer, self._sights, min(most - len(sights), _SIGHTS))
+            if count == 0:
+                break
+            sights += [_sight(self._sights[number]) for number in range(count)]
+        return sights
+
+
+class NativeFront:
+    """native/front.c on a listening, non-blocking socket. Keeps alive what C holds pointers to.
+
+    number: this front's, in the sessions. known: what C accepts known devices by, None to be asked about every CONNECT.
+    OSError where memory or descriptors are short. For one thread.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        *,
+        number: int,
+        limits: Limits,
+        connections: int,
+        connect_seconds: float,
+        words: Words,
+        exempt: Sequence[tuple[bytes, int]],
+        sessions: NativeSessions,
+        known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None,
+        key: bytes,
+    ) -> None:
+        ffi, lib = _native.ffi, _native.lib
+        networks = ffi.new(
+            "struct eng_front_network[]", [{"address": _key(address), "bits": bits} for address, bits in exempt]
+        )
+        self._kept = (sessions, known, networks)
+        shared = ffi.NULL
+        if known is not None:
+            table, policy, seen = known
+            shared = ffi.new(
+                "struct eng_front_known *", {"table": table.pointer, "policy": policy.pointer, "seen": seen.pointer}
+            )
+        settings = ffi.new(
+            "struct eng_front_settings *", _settings(number, limits, connections, connect_seconds, words, key)
+        )
+        front = lib.eng_front_open(listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer)
+        if front == ffi.NULL:
+            raise OSError(ffi.errno, "the native front cannot be opened")
+        self._front = ffi.gc(front, lib.eng_front_close)
+        self._events = ffi.new("struct eng_front_event **")
+        self._more = ffi.new("int *")
+        self._counts: _native._Counts = ffi.new("struct eng_front_counts *")
+
+    def close(self) -> None:
+        """Close every connection and the front; nothing else may be called after it."""
+        _native.ffi.release(self._front)
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return _native.lib.eng_front_descriptor(self._front)
+
+    def poll(self, now: float) -> tuple[list[FrontEvent], bool]:
+        """Work for some milliseconds: the events, and whether there is work left. `now` in epoch seconds."""
+        count = _eng_front_poll(self._front, int(now), self._events, self._more)
+        if not count:
+            return [], self._more[0] != 0
+        events = self._events[0]
+        return [_event(events[number]) for number in range(count)], True
+
+    def ask_always(self, *, always: bool) -> None:
+        """As eng_front_ask_always."""
+        _native.lib.eng_front_ask_always(self._front, always)
+
+    def watch(self, address: bytes, *, watched: bool) -> None:
+        """As eng_front_watch; `address` of 16 bytes."""
+        _native.lib.eng_front_watch(self._front, _key(address), watched)
+
+    def admit(
+        self,
+        connection: int,
+        data: bytes,
+        *,
+        session: int,
+        version: int,
+        keep_alive: int,
+        client_maximum: int | None,
+        keeps: bool,
+    ) -> bool:
+        """As eng_front_admit: False where the connection is gone."""
+        return (
+            _native.lib.eng_front_admit(
+                self._front, connection, data, len(data), session, version, keep_alive, client_maximum or 0, keeps
+            )
+            == 1
+        )
+
+    def go_on(self, connection: int, data: bytes, *, keeps: bool) -> bool:
+        """As eng_front_go_on: False where the connection is gone."""
+        return _native.lib.eng_front_go_on(self._front, connection, data, len(data), keeps) == 1
+
+    def end(self, connection: int, data: bytes) -> bool:
+        """As eng_front_end: False where the connection is gone."""
+        return _native.lib.eng_front_end(self._front, connection, data, len(data)) == 1
+
+    def close_connection(self, connection: int, reason: int) -> bool:
+        """As eng_front_close_connection: False where the connection is gone."""
+        return _native.lib.eng_front_close_connection(self._front, connection, reason) == 1
+
+    def stop(self) -> None:
+        """As eng_front_stop."""
+        _native.lib.eng_front_stop(self._front)
+
+    def drain(self, most: int) -> int:
+        """As eng_front_drain: how many are left."""
+        return _native.lib.eng_front_drain(self._front, most)
+
+    def count(self) -> Counts:
+        """As eng_front_count."""
+        counts = self._counts
+        _native.lib.eng_front_count(self._front, counts)
+        return Counts(*[getattr(counts, field) for field in Counts.__struct_fields__])
+
+
+def mapped(packed: bytes) -> bytes:
+    """An IP address of 4 or 16 bytes as C takes it: 16, IPv4 mapped."""
+    return packed if len(packed) == 16 else _MAPPED + packed
+
+
+def _key(data: bytes) -> bytes:
+    if len(data) != 16:
+        raise ValueError("16 bytes are needed")
+    return data
+
+
+def _text(pointer: "_native._Pointer", length: int) -> str:
+    """device_ids are ASCII."""
+    return bytes(_native.ffi.buffer(pointer, length)).decode("ascii") if length else ""
+
+
+def _event(event: "_native._Event") -> FrontEvent:
+    data = bytes(_native.ffi.buffer(event.data, event.data_len)) if event.data_len else b""
+    return FrontEvent(
+        event.kind,
+        event.connection,
+        data,
+        _text(event.device_id, event.device_id_len),
+        event.front,
+        event.client_maximum,
+        event.version,
+        bytes(_native.ffi.buffer(event.address)),
+        event.port,
+    )
+
+
+def _sight(sight: "_native._Sight") -> Sight:
+    return Sight(
+        bytes(_native.ffi.buffer(sight.device_id))[: sight.device_id_len].decode("ascii"),
+        bytes(_native.ffi.buffer(sight.record_id)).hex(),
+        sight.at,
+        sight.times,
+        bytes(_native.ffi.buffer(sight.address)),
+        sight.port,
+    )
+
+
+def _settings(
+    number: int, limits: Limits, connections: int, connect_seconds: float, words: Words, key: bytes
+) -> dict[str, object]:
+    return {
+        "number": number,
+        "connections": connections,
+        "accept_batch": limits.accept_batch,
+        "pending_soft": limits.pending_soft,
+        "pending_hard": limits.pending_hard,
+        "pending_per_prefix": limits.pending_per_prefix,
+        "watched_prefixes": limits.failure_entries,
+        "connect_packet_bytes": limits.connect_packet_bytes,
+        "packet_bytes": limits.packet_bytes,
+        "connect_ms": int(connect_seconds * 1000),
+        "send_ms": int(limits.send_seconds * 1000),
+        "keep_alive_minimum_s": limits.keep_alive_minimum_seconds,
+        "keep_alive_maximum_s": limits.keep_alive_maximum_seconds,
+        "keep_alive_factor": limits.keep_alive_factor,
+        "key": _key(key),
+        "connack": _words(words.connack),
+        "connack5": [[_words(data) for data in row] for row in words.connack5],
+        "disconnect5": [_words(data) for data in words.disconnect5],
+    }
+
+
+def _words(data: bytes) -> dict[str, object]:
+    """struct eng_front_words. ValueError where they do not fit."""
+    if len(data) > 47:
+        raise ValueError("an answer of 47 bytes at most")
+    return {"len": len(data), "bytes": data}

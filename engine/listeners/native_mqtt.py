@@ -1,0 +1,361 @@
+"""The native MQTT front: C serves sockets and known devices (native/front.c); here Python answers what C asks.
+
+One task polls. What C cannot decide comes as events: a CONNECT is judged by the same conversation and the same
+admission as in the reference front (mqtt.py), a batch at a time; a packet that C does not answer is answered by a
+conversation that is made for it, and kept only while there is something to keep.
+"""
+
+import os
+import resource
+import socket
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+import trio
+
+from engine.claims.claim import DeviceClaim
+from engine.gate import compiled_front as native
+from engine.gate.compiled_front import FrontEvent, NativeFront, Words, mapped
+from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
+from engine.limits import Limits
+from engine.listeners.admit import Request
+from engine.listeners.mqtt import FrontServices
+from engine.listeners.native_sessions import NativeSessionTable
+from engine.listeners.peer import Network, Peer, peer_of
+from engine.listeners.tick import next_tick
+from engine.session.mqtt import (
+    Broken,
+    ClaimMade,
+    Discarded,
+    Event,
+    MqttConversation,
+    Refused,
+    write_accepted,
+    write_closed,
+)
+from engine.session.table import CloseReason
+from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
+
+_DRAIN_BATCH = 256
+_CLOSE_NUMBERS = {
+    CloseReason.TAKEN_OVER: native.TAKEN_OVER,
+    CloseReason.ADMINISTRATIVE: native.ADMINISTRATIVE,
+    CloseReason.SHUTTING_DOWN: native.SHUTTING_DOWN,
+}
+
+_log = structlog.get_logger("keyturn.mqtt")
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What the native fronts of a node share: `known` is what C accepts known devices by, None to ask always."""
+
+    sessions: NativeSessionTable
+    known: tuple[CredentialTable, KnownGoodPolicy, native.Seen] | None
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A CONNECT that is being judged."""
+
+    connection: int
+    conversation: MqttConversation
+    claim: DeviceClaim
+    peer: Peer
+
+
+class NativeMqttFront:
+    """Serves one listening socket, as mqtt.MqttFront does."""
+
+    def __init__(self, name: str, services: FrontServices, shared: Shared, connect_seconds: float) -> None:
+        self._name = name
+        self._services = services
+        self._limits = services.limits
+        self._shared = shared
+        self._connect_seconds = connect_seconds
+        self._front: NativeFront | None = None
+        self._listening: socket.socket | None = None
+        self._counted = native.Counts()
+        self._kept: dict[int, MqttConversation] = {}
+        self._asked: dict[int, MqttConversation] = {}
+        self._refusals: list[tuple[int, bytes]] = []
+        self._is_refusing = trio.Event()
+        self._blocked: frozenset[str] = frozenset()
+        self._is_draining = False
+        self._polling = trio.CancelScope()
+        self._drained = trio.Event()
+
+    def __len__(self) -> int:
+        return 0 if self._front is None else self._front.count().open
+
+    @property
+    def pending(self) -> int:
+        """Connections not authenticated yet."""
+        return 0 if self._front is None else self._front.count().pending
+
+    def close(self, connection: int, reason: CloseReason) -> bool:
+        """As Front.close."""
+        return self._front is not None and self._front.close_connection(connection, _CLOSE_NUMBERS[reason])
+
+    async def serve(self, listening: socket.socket) -> None:
+        """As MqttFront.serve."""
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it (tcp(7))
+        self._listening = listening
+        front = self._front = self._open(listening)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send_refusals)
+                with self._polling:
+                    await self._poll(front, nursery)
+                nursery.cancel_scope.cancel()
+        finally:
+            self._front = None
+            trio.lowlevel.notify_closing(front.fileno())
+            front.close()
+        self._drained.set()
+
+    async def drain(self) -> None:
+        """As MqttFront.drain, a batch of connections at a time."""
+        front = self._front
+        if front is None or self._listening is None:
+            return
+        self._is_draining = True
+        front.stop()
+        self._listening.close()  # peers are refused at once from here on, and a balancer looks elsewhere
+        for connection, conversation in list(self._asked.items()):
+            conversation.refuse(Reason.DRAINING)
+            front.end(connection, conversation.data_to_send())
+        while front.drain(_DRAIN_BATCH):
+            await trio.lowlevel.checkpoint()
+        self._polling.cancel()
+        await self._drained.wait()
+
+    def _open(self, listening: socket.socket) -> NativeFront:
+        open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return NativeFront(
+            listening,
+            number=self._shared.sessions.number_of(self),
+            limits=self._limits,
+            connections=open_files,
+            connect_seconds=self._connect_seconds,
+            words=_words(self._limits),
+            exempt=[_range(network) for network in self._services.exempt],
+            sessions=self._shared.sessions.native,
+            known=self._shared.known,
+            key=os.urandom(16),
+        )
+
+    # The one task that polls
+
+    async def _poll(self, front: NativeFront, nursery: trio.Nursery) -> None:
+        while True:
+            self._steer(front)
+            events, has_more = front.poll(self._services.clock.wall())
+            self._count(front)
+            claims = self._take(front, events)
+            if claims:
+                nursery.start_soon(self._judge, front, claims)
+            if has_more:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(front.fileno())
+
+    def _steer(self, front: NativeFront) -> None:
+        """Tell C whom it must ask about."""
+        services = self._services
+        front.ask_always(always=self._is_draining or services.health.is_lagging or services.pending.is_busy)
+        blocked = services.admission.throttle.blocked(services.clock.monotonic())
+        if blocked is self._blocked:
+            return
+        for prefix in blocked ^ self._blocked:
+            front.watch(_address_of(prefix), watched=prefix in blocked)
+        self._blocked = blocked
+
+    def _count(self, front: NativeFront) -> None:
+        counts, before = front.count(), self._counted
+        self._counted = counts
+        metrics = self._services.metrics
+        metrics.accepted(counts.connections - before.connections)
+        metrics.shed(counts.shed - before.shed)
+        metrics.known_good(counts.known_good - before.known_good)
+        metrics.taken_over(counts.taken_over - before.taken_over)
+        if counts.accept_failures != before.accept_failures and self._services.repeats.is_due(
+            f"accept {counts.accept_errno}"
+        ):
+            _log.warning("accept failed", listener=self._name, error=os.strerror(counts.accept_errno))
+
+    def _take(self, front: NativeFront, events: Sequence[FrontEvent]) -> list[_Asked]:
+        claims: list[_Asked] = []
+        for event in events:
+            try:
+                self._take_one(front, event, claims)
+            except Exception:
+                self._log_bug()
+                front.end(event.connection, b"")
+        return claims
+
+    def _take_one(self, front: NativeFront, event: FrontEvent, claims: list[_Asked]) -> None:
+        if event.kind == native.CONNECT:
+            self._read_connect(front, event, claims)
+        elif event.kind == native.SESSION:
+            self._converse(front, event)
+        elif event.kind == native.GONE:
+            self._kept.pop(event.connection, None)
+        elif self._shared.sessions.front_of(event.front).close(event.connection, CloseReason.TAKEN_OVER):
+            self._services.metrics.taken_over(1)
+
+    # CONNECT
+
+    def _read_connect(self, front: NativeFront, event: FrontEvent, claims: list[_Asked]) -> None:
+        conversation = MqttConversation(self._limits)
+        conversation.receive_data(event.data)
+        made = conversation.next_event()
+        peer = _peer_of(event, self._services.exempt)
+        if isinstance(made, ClaimMade):
+            self._asked[event.connection] = conversation
+            claims.append(_Asked(event.connection, conversation, made.claim, peer))
+        elif isinstance(made, Refused):
+            self._note_refused(made, peer)
+            self._refuse(event.connection, conversation)
+        else:
+            front.end(event.connection, conversation.data_to_send())
+
+    def _note_refused(self, refused: Refused, peer: Peer) -> None:
+        services = self._services
+        services.metrics.verdict(refused.reason, 0.0)
+        if refused.device_id is not None:
+            now = services.clock.wall()
+            services.attempts.record(
+                refused.device_id, refused.reason, peer.address, peer.prefix, self._name, now
+            )
+
+    def _refuse(self, connection: int, conversation: MqttConversation) -> None:
+        self._refusals.append((connection, conversation.data_to_send()))
+        self._is_refusing.set()
+
+    async def _send_refusals(self) -> None:
+        while True:
+            await self._is_refusing.wait()
+            await next_tick(self._limits.refusal_tick_seconds)
+            refusals, self._refusals = self._refusals, []
+            self._is_refusing = trio.Event()
+            for connection, data in refusals:
+                if self._front is not None:
+                    self._front.end(connection, data)
+
+    async def _judge(self, front: NativeFront, claims: Sequence[_Asked]) -> None:
+        started_at = self._services.clock.monotonic()
+        try:
+            outcomes = await self._outcomes(front, claims)
+            # From here on there is no checkpoint: what was admitted stands before anything else runs.
+            seconds = self._services.clock.monotonic() - started_at
+            for asked, outcome in zip(claims, outcomes, strict=True):
+                self._services.metrics.verdict(outcome.reason, seconds)
+                self._answer(front, asked, outcome)
+        except Exception:
+            self._log_bug()
+            for asked in claims:
+                front.end(asked.connection, b"")
+        finally:
+            for asked in claims:
+                del self._asked[asked.connection]
+
+    async def _outcomes(self, front: NativeFront, claims: Sequence[_Asked]) -> Sequence[Outcome]:
+        """Busy is said before any look-up and any password work."""
+        services = self._services
+        is_busy = front.count().pending > self._limits.pending_soft or services.pending.is_busy
+        if is_busy or services.health.is_lagging:
+            return [Rejected(Reason.SERVER_BUSY)] * len(claims)
+        return await services.admission.admit(
+            [Request(asked.claim, asked.peer, self._name, self, asked.connection) for asked in claims]
+        )
+
+    def _answer(self, front: NativeFront, asked: _Asked, outcome: Outcome) -> None:
+        connection, conversation = asked.connection, asked.conversation
+        conversation.receive_verdict(outcome)
+        if not isinstance(outcome, Accepted):
+            self._refuse(connection, conversation)
+            return
+        self._note_events(conversation)
+        keeps = not conversation.is_resumable
+        is_there = not conversation.is_over and front.admit(
+            connection,
+            conversation.data_to_send(),
+            session=self._shared.sessions.handle_of(outcome.device_id, self, connection),
+            version=conversation.version or 0,
+            keep_alive=conversation.keep_alive_seconds,
+            client_maximum=conversation.client_maximum,
+            keeps=keeps,
+        )
+        if is_there and keeps:
+            self._kept[connection] = conversation
+        if not is_there:
+            front.end(connection, conversation.data_to_send())
+            self._services.sessions.detach(outcome.device_id, self, connection)
+
+    # A live session
+
+    def _converse(self, front: NativeFront, event: FrontEvent) -> None:
+        conversation = self._kept.pop(event.connection, None) or MqttConversation.resumed(
+            self._limits,
+            device_id=event.device_id,
+            version=event.version,
+            client_maximum=event.client_maximum or None,
+        )
+        conversation.receive_data(event.data)
+        self._note_events(conversation)
+        if conversation.is_over:
+            front.end(event.connection, conversation.data_to_send())
+            return
+        keeps = not conversation.is_resumable
+        if keeps:
+            self._kept[event.connection] = conversation
+        if not front.go_on(event.connection, conversation.data_to_send(), keeps=keeps):
+            self._kept.pop(event.connection, None)
+
+    def _note_events(self, conversation: MqttConversation) -> None:
+        event: Event | None
+        while (event := conversation.next_event()) is not None:
+            if isinstance(event, Broken):
+                self._services.metrics.broken(event.reason)
+            elif isinstance(event, Discarded):
+                self._services.metrics.discarded(event.payload_bytes)
+
+    def _log_bug(self) -> None:
+        if self._services.repeats.is_due("native front"):
+            _log.exception("a connection failed; this is a bug", listener=self._name)
+
+
+def _words(limits: Limits) -> Words:
+    """C's ready answers, made by those who know how."""
+    least, most = limits.keep_alive_minimum_seconds, limits.keep_alive_maximum_seconds
+
+    def connacks(*, is_expiry_asked: bool) -> tuple[bytes, bytes, bytes]:
+        as_asked, minimum, maximum = (
+            write_accepted(5, keep_alive, limits, is_expiry_asked=is_expiry_asked) for keep_alive in (least, least - 1, 0)
+        )
+        return as_asked, minimum, maximum
+
+    return Words(
+        connack=write_accepted(4, least, limits, is_expiry_asked=False),
+        connack5=(connacks(is_expiry_asked=False), connacks(is_expiry_asked=True)),
+        disconnect5=(
+            write_closed(CloseReason.TAKEN_OVER),
+            write_closed(CloseReason.ADMINISTRATIVE),
+            write_closed(CloseReason.SHUTTING_DOWN),
+        ),
+    )
+
+
+def _range(network: Network) -> tuple[bytes, int]:
+    """A network as C takes it."""
+    return mapped(network.network_address.packed), network.prefixlen + (96 if network.version == 4 else 0)
+
+
+def _address_of(prefix: str) -> bytes:
+    """An address in the prefix (peer.Peer), as C takes it."""
+    text = prefix.partition("/")[0]
+    return mapped(socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text))
+
+
+def _peer_of(event: FrontEvent, exempt: tuple[Network, ...]) -> Peer:
+    return peer_of(socket.inet_ntop(socket.AF_INET6, event.address), event.port, exempt)

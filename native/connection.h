@@ -1,0 +1,84 @@
+#ifndef ENG_CONNECTION_H
+#define ENG_CONNECTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "must_use.h"
+#include "prefixes.h"
+
+/* Where a connection stands. The two ASKED ones wait for Python: nothing is read, and `in` holds what it was told. */
+enum eng_connection_state {
+    ENG_CONNECTION_FREE,
+    ENG_CONNECTION_CONNECT_AWAITED,
+    ENG_CONNECTION_VERDICT_ASKED,
+    ENG_CONNECTION_LIVE,
+    ENG_CONNECTION_SESSION_ASKED,
+};
+
+/* Bytes that are kept; no memory while there are none. */
+struct eng_held {
+    uint8_t *bytes;
+    size_t len, room;
+};
+
+/* Append. 1 when done, 0 where memory is short. Memory grows with what came, never with what was announced. */
+int eng_held_append(struct eng_held *held, const uint8_t *data, size_t data_len);
+ENG_MUST_USE(eng_held_append);
+
+/* Forget the first bytes; where none is left, the memory too. */
+void eng_held_drop(struct eng_held *held, size_t len);
+
+#define ENG_CONNECTION_NONE UINT32_MAX
+
+struct eng_connection {
+    int fd;
+    uint32_t generation;
+    uint8_t state; /* enum eng_connection_state */
+    uint8_t version;
+    uint8_t is_registered : 1; /* with epoll */
+    uint8_t is_pending : 1;
+    uint8_t is_exempt : 1;
+    uint8_t is_kept : 1; /* by Python, which wants to know when it is gone */
+    uint16_t port;
+    uint16_t keep_alive_s;
+    uint32_t events; /* what epoll watches for */
+    uint32_t client_maximum;
+    uint32_t asked_bytes; /* of `in`: what Python was told */
+    uint32_t next, previous; /* among the pending, or next among the free */
+    uint64_t active_ms;
+    uint64_t deadline_ms;
+    uint64_t session;
+    uint8_t address[16];
+    struct eng_held in, out;
+};
+
+/* Connections by slot; a slot's memory never moves. */
+struct eng_connections {
+    struct eng_connection **chunks;
+    uint32_t chunks_count, chunks_most;
+    uint32_t free;
+    uint32_t open;
+};
+
+/* most: slots, of which the first is never given. 1 when done, 0 where memory is short. */
+int eng_connections_open(struct eng_connections *connections, uint32_t most);
+ENG_MUST_USE(eng_connections_open);
+void eng_connections_close(struct eng_connections *connections);
+
+/* How many slots have memory. */
+uint32_t eng_connections_room(const struct eng_connections *connections);
+ENG_MUST_USE(eng_connections_room);
+
+/* A free slot, in use from now on; ENG_CONNECTION_NONE where all are, or memory is short. */
+uint32_t eng_connections_take(struct eng_connections *connections);
+ENG_MUST_USE(eng_connections_take);
+void eng_connections_release(struct eng_connections *connections, uint32_t slot);
+
+struct eng_connection *eng_connections_at(const struct eng_connections *connections, uint32_t slot);
+
+/* The name of a connection for the rest of the world, and back: NULL where it is gone. */
+uint64_t eng_connections_name(const struct eng_connections *connections, uint32_t slot);
+struct eng_connection *eng_connections_find(const struct eng_connections *connections, uint64_t name, uint32_t *slot);
+
+#endif

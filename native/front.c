@@ -1,0 +1,296 @@
+#define _GNU_SOURCE /* clock_gettime */
+
+#include "front_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t eng_front_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int open_descriptors(struct eng_front *front)
+{
+    struct epoll_event wanted = {.events = EPOLLIN, .data.u64 = ENG_FRONT_TIMER};
+
+    front->epoll = epoll_create1(EPOLL_CLOEXEC);
+    front->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (front->epoll < 0 || front->timer < 0)
+        return 0;
+    if (epoll_ctl(front->epoll, EPOLL_CTL_ADD, front->timer, &wanted) != 0)
+        return 0;
+    eng_front_listen(front, 1);
+    return front->is_listener_armed;
+}
+
+static int open_tables(struct eng_front *front, const struct eng_front_network *exempt)
+{
+    const struct eng_front_settings *settings = &front->settings;
+
+    eng_timers_open(&front->timers, eng_front_now_ms());
+    if (!eng_connections_open(&front->connections, settings->connections) ||
+        !eng_prefixes_open(&front->pending_prefixes, settings->key, settings->pending_hard + 1) ||
+        !eng_prefixes_open(&front->watched, settings->key, settings->watched_prefixes) ||
+        !eng_timers_reserve(&front->timers, ENG_FRONT_LISTENER + 1))
+        return 0;
+    front->exempt = calloc(front->exempt_count + 1, sizeof *front->exempt);
+    if (front->exempt == NULL)
+        return 0;
+    if (front->exempt_count > 0)
+        memcpy(front->exempt, exempt, front->exempt_count * sizeof *exempt);
+    return 1;
+}
+
+struct eng_front *eng_front_open(int listening, const struct eng_front_settings *settings,
+                                 const struct eng_front_network *exempt, uint32_t exempt_count,
+                                 const struct eng_front_known *known, struct eng_sessions *sessions)
+{
+    struct eng_front *front = calloc(1, sizeof *front);
+
+    if (front == NULL)
+        return NULL;
+    front->settings = *settings;
+    front->exempt_count = exempt_count;
+    front->known = known == NULL ? (struct eng_front_known){0} : *known;
+    front->sessions = sessions;
+    front->listening = listening;
+    front->epoll = front->timer = -1;
+    front->timer_ms = UINT64_MAX;
+    front->pending_oldest = front->pending_newest = ENG_CONNECTION_NONE;
+    front->now_ms = eng_front_now_ms();
+    if (!open_tables(front, exempt) || !open_descriptors(front)) {
+        eng_front_close(front);
+        return NULL;
+    }
+    return front;
+}
+
+void eng_front_close(struct eng_front *front)
+{
+    if (front == NULL)
+        return;
+    for (uint32_t slot = 1; slot < eng_connections_room(&front->connections); slot++)
+        if (eng_connections_at(&front->connections, slot)->state != ENG_CONNECTION_FREE)
+            eng_front_forget(front, slot);
+    if (front->epoll >= 0)
+        close(front->epoll);
+    if (front->timer >= 0)
+        close(front->timer);
+    eng_connections_close(&front->connections);
+    eng_timers_close(&front->timers);
+    eng_prefixes_close(&front->pending_prefixes);
+    eng_prefixes_close(&front->watched);
+    free(front->exempt);
+    free(front->events);
+    free(front);
+}
+
+int eng_front_descriptor(const struct eng_front *front) { return front->epoll; }
+
+int eng_front_reserve(struct eng_front *front)
+{
+    const uint32_t room = eng_connections_room(&front->connections) + 2048;
+    struct eng_front_event *grown;
+
+    if (room == front->events_room / 2)
+        return eng_timers_reserve(&front->timers, room);
+    grown = realloc(front->events, (size_t)room * 2 * sizeof *grown);
+    if (grown == NULL)
+        return 0;
+    front->events = grown;
+    front->events_room = room * 2;
+    return eng_timers_reserve(&front->timers, room);
+}
+
+struct eng_front_event *eng_front_tell(struct eng_front *front, enum eng_front_kind kind, uint32_t slot)
+{
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct eng_front_event *event = &front->events[front->events_count++];
+
+    *event = (struct eng_front_event){.connection = eng_connections_name(&front->connections, slot),
+                                      .kind = kind,
+                                      .version = connection->version,
+                                      .client_maximum = connection->client_maximum,
+                                      .port = connection->port};
+    memcpy(event->address, connection->address, sizeof event->address);
+    return event;
+}
+
+void eng_front_forget(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    eng_front_leave_pending(front, slot);
+    if (connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED)
+        front->live--;
+    if (connection->session != 0)
+        (void)eng_sessions_detach(front->sessions, connection->session);
+    if (connection->is_kept)
+        (void)eng_front_tell(front, ENG_FRONT_GONE, slot);
+    eng_timers_disarm(&front->timers, slot);
+    close(connection->fd);
+    eng_connections_release(&front->connections, slot);
+}
+
+/* A deadline came; lazily moved ones are armed anew. */
+static void expire(struct eng_front *front, uint32_t slot)
+{
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    uint64_t until;
+
+    if (connection->state != ENG_CONNECTION_LIVE || connection->out.len > 0) {
+        eng_front_forget(front, slot);
+        return;
+    }
+    until = connection->active_ms + (uint64_t)(connection->keep_alive_s * front->settings.keep_alive_factor * 1000);
+    if (until <= front->now_ms)
+        eng_front_forget(front, slot);
+    else
+        eng_timers_arm(&front->timers, slot, until);
+}
+
+static void run_timers(struct eng_front *front)
+{
+    uint32_t number;
+
+    while ((number = eng_timers_due(&front->timers, front->now_ms)) != ENG_TIMERS_NONE) {
+        if (number == ENG_FRONT_LISTENER)
+            eng_front_listen(front, 1);
+        else
+            expire(front, number);
+    }
+}
+
+/* Set the timerfd where it would ring too late. Too early costs one look. */
+static void set_timer(struct eng_front *front)
+{
+    const uint64_t next_ms = eng_timers_next_ms(&front->timers);
+    struct itimerspec when = {0};
+
+    if (next_ms >= front->timer_ms)
+        return;
+    when.it_value.tv_sec = (time_t)(next_ms / 1000);
+    when.it_value.tv_nsec = (long)(next_ms % 1000 * 1000000) + 1;
+    if (timerfd_settime(front->timer, TFD_TIMER_ABSTIME, &when, NULL) == 0)
+        front->timer_ms = next_ms;
+}
+
+void eng_front_settle(struct eng_front *front)
+{
+    const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+
+    if (front->is_polling)
+        return;
+    set_timer(front);
+    if (front->events_count > 0 && front->timer_ms != 0 && timerfd_settime(front->timer, 0, &at_once, NULL) == 0)
+        front->timer_ms = 0;
+}
+
+static void take_event(struct eng_front *front, const struct epoll_event *ready)
+{
+    uint32_t slot;
+    struct eng_connection *connection;
+
+    if (ready->data.u64 == ENG_FRONT_LISTENER) {
+        eng_front_accept(front);
+        return;
+    }
+    if (ready->data.u64 == ENG_FRONT_TIMER) {
+        uint64_t rings;
+
+        if (read(front->timer, &rings, sizeof rings) == sizeof rings)
+            front->timer_ms = UINT64_MAX;
+        return;
+    }
+    connection = eng_connections_find(&front->connections, ready->data.u64, &slot);
+    if (connection == NULL)
+        return;
+    if (connection->state == ENG_CONNECTION_VERDICT_ASKED || connection->state == ENG_CONNECTION_SESSION_ASKED)
+        eng_front_forget(front, slot); /* nothing is watched for but that the peer is gone */
+    else if (connection->out.len > 0)
+        eng_front_flush(front, slot);
+    else
+        eng_front_read(front, slot);
+}
+
+uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more)
+{
+    const uint64_t until_ns = now_ns() + ENG_FRONT_TURN_NS;
+    int count = ENG_FRONT_BATCH;
+
+    front->now = now;
+    front->now_ms = eng_front_now_ms();
+    front->is_polling = 1;
+    while (front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
+        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, 0);
+        if (count <= 0)
+            break;
+        for (int i = 0; i < count; i++)
+            take_event(front, &front->ready[i]);
+    }
+    front->now_ms = eng_front_now_ms();
+    run_timers(front);
+    set_timer(front);
+    *more = count > 0;
+    *events = front->events;
+    count = (int)front->events_count;
+    front->events_count = 0;
+    front->is_polling = 0;
+    return (uint32_t)count;
+}
+
+void eng_front_ask_always(struct eng_front *front, int always) { front->asks_always = always; }
+
+void eng_front_watch(struct eng_front *front, const uint8_t *address, int watched)
+{
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    eng_prefix_of(address, prefix);
+    /* Where there is no place left, everybody is asked about: nobody escapes the counting of failed attempts. */
+    if (watched && eng_prefixes_count(&front->watched, prefix) == 0 && !eng_prefixes_add(&front->watched, prefix))
+        front->asks_always = 1;
+    if (!watched)
+        eng_prefixes_remove(&front->watched, prefix);
+}
+
+void eng_front_stop(struct eng_front *front)
+{
+    eng_front_listen(front, 0);
+    eng_timers_disarm(&front->timers, ENG_FRONT_LISTENER);
+    front->is_stopped = 1;
+}
+
+void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts)
+{
+    *counts = front->counts;
+    counts->pending = front->pending;
+    counts->live = front->live;
+    counts->open = front->connections.open;
+}
+
+int eng_front_peer(const struct eng_front *front, uint64_t name, uint8_t *address, uint16_t *port)
+{
+    uint32_t slot;
+    const struct eng_connection *connection = eng_connections_find(&front->connections, name, &slot);
+
+    if (connection == NULL)
+        return 0;
+    memcpy(address, connection->address, sizeof connection->address);
+    *port = connection->port;
+    return 1;
+}

@@ -1,0 +1,113 @@
+/* The native MQTT front (DESIGN section 6): sockets, framing, known-good acceptance and quiet sessions in C; everything
+ * else is told to Python as events, and judged there. Read by C (front.h) and by cffi (build.py).
+ *
+ * A connection is named by a number that is never used twice (its slot, and how often the slot was used): a reply to one
+ * that is gone answers 0 and does nothing. For one thread, which owns the front and waits on its descriptor.
+ */
+struct eng_front;
+
+/* Bytes of one of the few answers that do not depend on the device; made by Python (session/mqtt.py), which knows how. */
+struct eng_front_words {
+    uint8_t len;
+    uint8_t bytes[47];
+};
+
+/* An address range, IPv6 (IPv4 mapped), that limits do not count. */
+struct eng_front_network {
+    uint8_t address[16];
+    uint32_t bits;
+};
+
+struct eng_front_settings {
+    uint32_t number;      /* this front's, in the sessions */
+    uint32_t connections; /* at most so many at a time */
+    uint32_t accept_batch, pending_soft, pending_hard, pending_per_prefix, watched_prefixes;
+    uint32_t connect_packet_bytes, packet_bytes;
+    uint32_t connect_ms, send_ms;
+    uint32_t keep_alive_minimum_s, keep_alive_maximum_s;
+    double keep_alive_factor;
+    uint8_t key[16]; /* random, for the tables that peers' addresses choose places in */
+    /* CONNACK of an accepted device: before MQTT 5; in MQTT 5 by [session expiry asked for: 0, 1][Server Keep Alive: as
+     * asked, the minimum, the maximum]. DISCONNECT of MQTT 5 by the number of enum eng_front_reason. */
+    struct eng_front_words connack, connack5[2][3], disconnect5[3];
+};
+
+enum eng_front_reason { ENG_FRONT_TAKEN_OVER, ENG_FRONT_ADMINISTRATIVE, ENG_FRONT_SHUTTING_DOWN };
+
+enum eng_front_kind {
+    ENG_FRONT_CONNECT = 1,   /* bytes that begin with a CONNECT which C does not decide, or with no packet at all */
+    ENG_FRONT_SESSION = 2,   /* packets of an accepted device that C does not answer */
+    ENG_FRONT_GONE = 3,      /* a connection that Python keeps something of is closed */
+    ENG_FRONT_DISPLACED = 4, /* a device was accepted here whose session is another front's, which Python closes */
+};
+
+/* data: until the reply to this connection, or the next poll where none is wanted. DISPLACED: front and connection are
+ * the other's. */
+struct eng_front_event {
+    uint64_t connection;
+    const uint8_t *data, *device_id; /* device_id: of a SESSION */
+    size_t data_len, device_id_len;
+    uint32_t kind;
+    uint32_t front;
+    uint32_t client_maximum; /* Maximum Packet Size, 0 for none */
+    uint16_t port;
+    uint8_t version; /* of an accepted device */
+    uint8_t address[16];
+};
+
+/* What C needs to accept a device that is known good; all of it outlives the front. */
+struct eng_front_known {
+    const struct eng_credential_table *table;
+    const struct eng_known_good_policy *policy;
+    struct eng_seen *seen;
+};
+
+/* Since the front was opened, but for the last three, which are of this moment. */
+struct eng_front_counts {
+    uint64_t connections, shed, known_good, taken_over, dropped, accept_failures;
+    int accept_errno;
+    uint32_t pending, live, open;
+};
+
+/* A front on a listening, non-blocking socket, which stays the caller's, as everything given here does. known may be NULL:
+ * then Python is asked about every CONNECT. NULL where memory or descriptors are short. */
+struct eng_front *eng_front_open(int listening, const struct eng_front_settings *settings,
+                                 const struct eng_front_network *exempt, uint32_t exempt_count,
+                                 const struct eng_front_known *known, struct eng_sessions *sessions);
+void eng_front_close(struct eng_front *front);
+
+/* The epoll descriptor to wait on: readable whenever there is something to do, a deadline included. */
+int eng_front_descriptor(const struct eng_front *front);
+
+/* Work for at most some 5 ms. now: epoch seconds. Events are valid until the next poll. *more: whether there is work left,
+ * so that the caller polls again without waiting. How many events there are. */
+uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more);
+
+/* While set, Python is asked about every CONNECT (it will say "busy", or "draining"). */
+void eng_front_ask_always(struct eng_front *front, int always);
+
+/* Of CONNECTs from this prefix Python is asked (it counts failed attempts of them), until it is told otherwise. */
+void eng_front_watch(struct eng_front *front, const uint8_t *address, int watched);
+
+/* The answers to an event. 1, or 0 where the connection is gone.
+ * admit: data is written, and the device is connected; the session was attached by the caller. keep_alive_s: 0 for none.
+ * go_on: data is written, and the session goes on. end: data is written, as far as the socket takes it, and the
+ * connection closed. keeps: whether Python keeps something of the connection, and wants to be told when it is gone. */
+int eng_front_admit(struct eng_front *front, uint64_t connection, const uint8_t *data, size_t data_len,
+                    uint64_t session, uint8_t version, uint16_t keep_alive_s, uint32_t client_maximum, int keeps);
+int eng_front_go_on(struct eng_front *front, uint64_t connection, const uint8_t *data, size_t data_len, int keeps);
+int eng_front_end(struct eng_front *front, uint64_t connection, const uint8_t *data, size_t data_len);
+
+/* End a connection in the protocol's own terms; one whose CONNECT is not answered is closed without a word. */
+int eng_front_close_connection(struct eng_front *front, uint64_t connection, enum eng_front_reason reason);
+
+/* Accept no more. The listening socket may be closed after this. */
+void eng_front_stop(struct eng_front *front);
+
+/* End up to `most` connections that Python is not asked about at the moment; how many of them are left. */
+uint32_t eng_front_drain(struct eng_front *front, uint32_t most);
+
+void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts);
+
+/* 1 and the peer's address, 0 where the connection is gone. */
+int eng_front_peer(const struct eng_front *front, uint64_t connection, uint8_t *address, uint16_t *port);

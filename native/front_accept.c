@@ -1,0 +1,198 @@
+#define _GNU_SOURCE /* accept4 */
+
+#include "front_internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define OUT_OF_DESCRIPTORS_PAUSE_MS 100
+
+static const uint8_t MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+void eng_front_listen(struct eng_front *front, int on)
+{
+    struct epoll_event wanted = {.events = EPOLLIN, .data.u64 = ENG_FRONT_LISTENER};
+
+    if (on == front->is_listener_armed || front->is_stopped)
+        return;
+    if (epoll_ctl(front->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, front->listening, &wanted) == 0)
+        front->is_listener_armed = on;
+    /* Where even that failed for want of memory, it is tried again. */
+    if (front->is_listener_armed == 0)
+        eng_timers_arm(&front->timers, ENG_FRONT_LISTENER, front->now_ms + OUT_OF_DESCRIPTORS_PAUSE_MS);
+}
+
+static void set_address(struct eng_connection *connection, const struct sockaddr_storage *from)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+
+    if (from->ss_family == AF_INET) {
+        memcpy(connection->address, MAPPED, sizeof MAPPED);
+        memcpy(connection->address + sizeof MAPPED, &v4->sin_addr, 4);
+        connection->port = ntohs(v4->sin_port);
+    }
+    if (from->ss_family == AF_INET6) {
+        memcpy(connection->address, &v6->sin6_addr, 16);
+        connection->port = ntohs(v6->sin6_port);
+    }
+}
+
+static int is_in(const uint8_t address[16], const struct eng_front_network *network)
+{
+    const uint32_t whole = network->bits / 8, rest = network->bits % 8;
+    const uint8_t mask = (uint8_t)(0xff00 >> rest);
+
+    if (memcmp(address, network->address, whole) != 0)
+        return 0;
+    return rest == 0 || ((address[whole] ^ network->address[whole]) & mask) == 0;
+}
+
+static int is_exempt(const struct eng_front *front, const uint8_t address[16])
+{
+    for (uint32_t i = 0; i < front->exempt_count; i++)
+        if (is_in(address, &front->exempt[i]))
+            return 1;
+    return 0;
+}
+
+/* Whether the prefix has its share of the pending already. */
+static int has_its_share(const struct eng_front *front, const struct eng_connection *connection)
+{
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    if (connection->is_exempt)
+        return 0;
+    eng_prefix_of(connection->address, prefix);
+    return eng_prefixes_count(&front->pending_prefixes, prefix) >= front->settings.pending_per_prefix;
+}
+
+static void link_newest(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    connection->next = ENG_CONNECTION_NONE;
+    connection->previous = front->pending_newest;
+    if (front->pending_newest == ENG_CONNECTION_NONE)
+        front->pending_oldest = slot;
+    if (front->pending_newest != ENG_CONNECTION_NONE)
+        eng_connections_at(&front->connections, front->pending_newest)->next = slot;
+    front->pending_newest = slot;
+}
+
+static void unlink_pending(struct eng_front *front, const struct eng_connection *connection)
+{
+    if (connection->previous == ENG_CONNECTION_NONE)
+        front->pending_oldest = connection->next;
+    if (connection->previous != ENG_CONNECTION_NONE)
+        eng_connections_at(&front->connections, connection->previous)->next = connection->next;
+    if (connection->next == ENG_CONNECTION_NONE)
+        front->pending_newest = connection->previous;
+    if (connection->next != ENG_CONNECTION_NONE)
+        eng_connections_at(&front->connections, connection->next)->previous = connection->previous;
+}
+
+void eng_front_enter_pending(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    if (front->pending >= front->settings.pending_hard) {
+        front->counts.dropped++;
+        eng_front_forget(front, front->pending_oldest);
+    }
+    eng_prefix_of(connection->address, prefix);
+    if (!eng_prefixes_add(&front->pending_prefixes, prefix)) {
+        eng_front_forget(front, slot); /* not reached: there are as many places as may be pending */
+        return;
+    }
+    link_newest(front, slot);
+    connection->is_pending = 1;
+    front->pending++;
+}
+
+void eng_front_leave_pending(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    if (!connection->is_pending)
+        return;
+    eng_prefix_of(connection->address, prefix);
+    eng_prefixes_remove(&front->pending_prefixes, prefix);
+    unlink_pending(front, connection);
+    connection->is_pending = 0;
+    front->pending--;
+}
+
+void eng_front_progress(struct eng_front *front, uint32_t slot)
+{
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    if (!connection->is_pending || front->pending_newest == slot)
+        return;
+    unlink_pending(front, connection);
+    link_newest(front, slot);
+}
+
+/* A connection starts: in a storm its CONNECT is here already, so that it is read before anything is set up for it. */
+static void start(struct eng_front *front, int fd, const struct sockaddr_storage *from)
+{
+    const uint32_t slot = eng_front_reserve(front) ? eng_connections_take(&front->connections) : ENG_CONNECTION_NONE;
+    struct eng_connection *connection;
+    uint64_t name;
+
+    if (slot == ENG_CONNECTION_NONE) {
+        front->counts.shed++;
+        close(fd);
+        return;
+    }
+    connection = eng_connections_at(&front->connections, slot);
+    connection->fd = fd;
+    connection->active_ms = front->now_ms;
+    connection->deadline_ms = front->now_ms + front->settings.connect_ms;
+    set_address(connection, from);
+    connection->is_exempt = is_exempt(front, connection->address) != 0;
+    if (has_its_share(front, connection)) {
+        front->counts.shed++;
+        eng_front_forget(front, slot);
+        return;
+    }
+    name = eng_connections_name(&front->connections, slot);
+    eng_front_read(front, slot);
+    if (eng_connections_find(&front->connections, name, &(uint32_t){0}) == NULL ||
+        connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED)
+        return;
+    eng_timers_arm(&front->timers, slot, connection->deadline_ms);
+    eng_front_enter_pending(front, slot);
+}
+
+static int is_out_of(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+
+void eng_front_accept(struct eng_front *front)
+{
+    struct sockaddr_storage from;
+    socklen_t from_len;
+    int fd;
+
+    for (uint32_t i = 0; i < front->settings.accept_batch; i++) {
+        from_len = sizeof from;
+        fd = accept4(front->listening, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            front->counts.connections++;
+            start(front, fd, &from);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+            return;
+        front->counts.accept_failures++;
+        front->counts.accept_errno = errno;
+        if (is_out_of(errno)) {
+            eng_front_listen(front, 0);
+            return;
+        }
+    }
+}

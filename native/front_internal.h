@@ -1,0 +1,85 @@
+#ifndef ENG_FRONT_INTERNAL_H
+#define ENG_FRONT_INTERNAL_H
+
+/* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_read.c, front_write.c. */
+
+#include <sys/epoll.h>
+
+#include "connection.h"
+#include "front.h"
+#include "timers.h"
+
+#define ENG_FRONT_READ_BYTES 16384
+#define ENG_FRONT_BATCH 512       /* epoll events taken at once */
+#define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
+#define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
+#define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
+
+struct eng_front {
+    struct eng_front_settings settings;
+    struct eng_front_network *exempt;
+    uint32_t exempt_count;
+    struct eng_front_known known; /* table NULL: there is none */
+    struct eng_sessions *sessions;
+
+    int listening, epoll, timer;
+    int is_listener_armed, asks_always, is_stopped, is_polling;
+    uint64_t timer_ms; /* when the timerfd rings; UINT64_MAX for never */
+    uint64_t now_ms;
+    int64_t now;
+
+    struct eng_connections connections;
+    struct eng_timers timers;
+    struct eng_prefixes pending_prefixes, watched;
+    uint32_t pending, pending_oldest, pending_newest;
+    uint32_t live;
+
+    struct eng_front_event *events;
+    uint32_t events_count, events_room;
+    struct eng_front_counts counts;
+
+    struct epoll_event ready[ENG_FRONT_BATCH];
+    uint8_t scratch[ENG_FRONT_READ_BYTES];
+    uint8_t answers[ENG_FRONT_READ_BYTES]; /* to the PINGREQs of one read: both are two bytes */
+};
+
+/* The number of the listener among the timers, and its name to epoll; the timerfd's name. */
+#define ENG_FRONT_LISTENER 0
+#define ENG_FRONT_TIMER UINT64_MAX
+
+/* front.c */
+uint64_t eng_front_now_ms(void);
+/* Never fails: there is room for two events of every connection. */
+struct eng_front_event *eng_front_tell(struct eng_front *front, enum eng_front_kind kind, uint32_t slot);
+/* After a call from Python: what it led to must not wait for something else to happen. */
+void eng_front_settle(struct eng_front *front);
+int eng_front_reserve(struct eng_front *front);
+ENG_MUST_USE(eng_front_reserve);
+/* Close a connection without a word, and forget it. */
+void eng_front_forget(struct eng_front *front, uint32_t slot);
+
+/* front_accept.c */
+void eng_front_accept(struct eng_front *front);
+void eng_front_listen(struct eng_front *front, int on);
+void eng_front_enter_pending(struct eng_front *front, uint32_t slot);
+void eng_front_leave_pending(struct eng_front *front, uint32_t slot);
+/* Bytes came: to the end of the row. */
+void eng_front_progress(struct eng_front *front, uint32_t slot);
+
+/* front_read.c: read what has come, and do what it asks. The connection may be gone after it. */
+void eng_front_read(struct eng_front *front, uint32_t slot);
+/* Go on with what is held and was not told to Python. */
+void eng_front_resume(struct eng_front *front, uint32_t slot);
+
+/* front_write.c: each may close the connection; where it tells, 1 says that it is still there. */
+int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len);
+ENG_MUST_USE(eng_front_write);
+void eng_front_flush(struct eng_front *front, uint32_t slot);
+/* Write, say goodbye, close. */
+void eng_front_finish(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len);
+/* What epoll is to watch for, by where the connection stands. */
+int eng_front_watch_for(struct eng_front *front, uint32_t slot, uint32_t events);
+/* A live session starts: the keep-alive runs from now. */
+void eng_front_begin(struct eng_front *front, uint32_t slot);
+
+#endif

@@ -1,0 +1,266 @@
+#include "front_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "mqtt_connect.h"
+#include "mqtt_frame.h"
+
+#define PINGREQ 0xC0
+#define PINGRESP 0xD0
+#define DISCONNECT 0xE0
+#define CONNECT 0x10
+
+/* Bytes being looked at: in the scratch where they were read, or held by their connection. */
+struct view {
+    const uint8_t *data;
+    size_t len;
+    size_t at; /* what is before it is done with */
+    size_t answers;
+    int is_held;
+};
+
+/* Keep what is not done with. 1 when done; the connection is gone where memory is short. */
+static int hold(struct eng_front *front, uint32_t slot, struct view *view)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    if (view->is_held)
+        eng_held_drop(&connection->in, view->at);
+    if (!view->is_held && !eng_held_append(&connection->in, view->data + view->at, view->len - view->at)) {
+        eng_front_forget(front, slot);
+        return 0;
+    }
+    return 1;
+}
+
+static int answer(struct eng_front *front, uint32_t slot, struct view *view)
+{
+    const size_t answers = view->answers;
+
+    view->answers = 0;
+    return eng_front_write(front, slot, front->answers, answers);
+}
+
+/* Give Python all that is left, or the first `len` bytes of it; nothing is read until it has answered. */
+static void ask(struct eng_front *front, uint32_t slot, struct view *view, size_t len, enum eng_front_kind kind)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct eng_front_event *event;
+
+    if (!hold(front, slot, view) || !eng_front_watch_for(front, slot, 0))
+        return;
+    connection->asked_bytes = (uint32_t)len;
+    connection->state = kind == ENG_FRONT_CONNECT ? ENG_CONNECTION_VERDICT_ASKED : ENG_CONNECTION_SESSION_ASKED;
+    event = eng_front_tell(front, kind, slot);
+    event->data = connection->in.bytes;
+    event->data_len = len;
+    event->device_id_len = eng_sessions_device_id(front->sessions, connection->session, &event->device_id);
+}
+
+/* The whole packets behind the first `first` bytes, and those; everything, where something is no packet, for Python to
+ * say what is wrong. */
+static size_t whole_packets(const struct eng_front *front, const struct view *view, size_t first)
+{
+    size_t at = view->at + first, start, end;
+    int found;
+
+    while ((found = eng_mqtt_frame(view->data + at, view->len - at, front->settings.packet_bytes, &start, &end)) == 1)
+        at += end;
+    return (found == 0 ? at : view->len) - view->at;
+}
+
+static const struct eng_front_words *words_of(const struct eng_front *front, const struct eng_mqtt_connect *connect,
+                                              uint16_t *keep_alive_s)
+{
+    const uint32_t least = front->settings.keep_alive_minimum_s, most = front->settings.keep_alive_maximum_s;
+    const int expires = connect->session_expiry_interval != 0;
+
+    *keep_alive_s = connect->keep_alive;
+    if (connect->protocol_version < 5)
+        return &front->settings.connack;
+    if (connect->keep_alive == 0 || connect->keep_alive > most) {
+        *keep_alive_s = (uint16_t)most;
+        return &front->settings.connack5[expires][2];
+    }
+    if (connect->keep_alive < least) {
+        *keep_alive_s = (uint16_t)least;
+        return &front->settings.connack5[expires][1];
+    }
+    return &front->settings.connack5[expires][0];
+}
+
+/* Enter the session. What it takes over is closed here, or told to Python where it is another front's. */
+static int attach(struct eng_front *front, uint32_t slot, const struct eng_known_good *good)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const struct eng_session session = {.connection = eng_connections_name(&front->connections, slot),
+                                        .since = (double)front->now,
+                                        .front = front->settings.number};
+    struct eng_session taken_over;
+    struct eng_front_event *event;
+
+    connection->session =
+        eng_sessions_attach(front->sessions, good->device_id, good->device_id_len, &session, &taken_over);
+    if (connection->session == 0)
+        return 0;
+    if (taken_over.handle == 0)
+        return 1;
+    if (taken_over.front == front->settings.number) {
+        front->counts.taken_over += (uint64_t)eng_front_close_connection(front, taken_over.connection,
+                                                                         ENG_FRONT_TAKEN_OVER);
+        return 1;
+    }
+    event = eng_front_tell(front, ENG_FRONT_DISPLACED, slot);
+    event->front = taken_over.front;
+    event->connection = taken_over.connection;
+    return 1;
+}
+
+static int may_decide(const struct eng_front *front, const struct eng_connection *connection)
+{
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    if (front->known.table == NULL || front->asks_always || front->pending > front->settings.pending_soft)
+        return 0;
+    if (front->watched.used == 0 || connection->is_exempt)
+        return 1;
+    eng_prefix_of(connection->address, prefix);
+    return eng_prefixes_count(&front->watched, prefix) == 0;
+}
+
+/* 1 where the CONNECT was accepted, 0 where Python must be asked, -1 where the connection is gone. */
+static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const struct eng_front_words *words;
+    struct eng_mqtt_connect connect;
+    struct eng_known_good good;
+
+    if (!may_decide(front, connection) || eng_mqtt_connect_read(body, body_len, &connect) != 0 ||
+        eng_known_good(front->known.table, front->known.policy, &connect, front->now, &good) != 1)
+        return 0;
+    words = words_of(front, &connect, &connection->keep_alive_s);
+    if (connect.maximum_packet_size != 0 && connect.maximum_packet_size < words->len)
+        return 0;
+    /* The entry once more, with nothing between this and the answer. */
+    if (!attach(front, slot, &good) || eng_known_good_still(front->known.table, &good) != 1) {
+        (void)eng_sessions_detach(front->sessions, connection->session);
+        connection->session = 0;
+        return 0;
+    }
+    eng_front_leave_pending(front, slot);
+    eng_seen_note(front->known.seen, &good, front->now, connection->address, connection->port);
+    connection->state = ENG_CONNECTION_LIVE;
+    connection->version = connect.protocol_version;
+    connection->client_maximum = connect.maximum_packet_size;
+    front->counts.known_good++;
+    front->live++;
+    eng_front_begin(front, slot);
+    return eng_front_write(front, slot, words->bytes, words->len) ? 1 : -1;
+}
+
+/* What one packet asks of a live session; 1 to go on with the next. */
+static int take_packet(struct eng_front *front, uint32_t slot, struct view *view, size_t end)
+{
+    const uint8_t *packet = view->data + view->at;
+
+    if (end == 2 && packet[0] == PINGREQ) {
+        front->answers[view->answers++] = PINGRESP;
+        front->answers[view->answers++] = 0;
+        view->at += end;
+        return view->answers < sizeof front->answers || answer(front, slot, view);
+    }
+    if (!answer(front, slot, view))
+        return 0;
+    if (end == 2 && packet[0] == DISCONNECT) {
+        eng_front_forget(front, slot);
+        return 0;
+    }
+    if (eng_connections_at(&front->connections, slot)->out.len > 0) {
+        (void)hold(front, slot, view);
+        return 0;
+    }
+    ask(front, slot, view, whole_packets(front, view, end), ENG_FRONT_SESSION);
+    return 0;
+}
+
+/* One step through the bytes: 1 to go on, 0 where all is said, 2 where more bytes are needed. */
+static int step(struct eng_front *front, uint32_t slot, struct view *view)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const int is_live = connection->state == ENG_CONNECTION_LIVE;
+    const uint32_t maximum = is_live ? front->settings.packet_bytes : front->settings.connect_packet_bytes;
+    const uint8_t *packet = view->data + view->at;
+    size_t start = 0, end = 0;
+    int accepted;
+    const int found = eng_mqtt_frame(packet, view->len - view->at, maximum, &start, &end);
+
+    if (found == 0)
+        return 2;
+    if (is_live && found == 1)
+        return take_packet(front, slot, view, end);
+    if (is_live) {
+        if (answer(front, slot, view))
+            ask(front, slot, view, view->len - view->at, ENG_FRONT_SESSION);
+        return 0;
+    }
+    accepted = found == 1 && packet[0] == CONNECT ? accept_known(front, slot, packet + start, end - start) : 0;
+    if (accepted == 0)
+        ask(front, slot, view, found == 1 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_CONNECT);
+    view->at += end;
+    return accepted == 1;
+}
+
+/* 1 where the connection is there and may be read from. */
+static int take(struct eng_front *front, uint32_t slot, struct view *view)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    int next = 1;
+
+    while (next == 1 && connection->out.len == 0)
+        next = step(front, slot, view);
+    if (next == 0 || !answer(front, slot, view) || !hold(front, slot, view))
+        return 0;
+    return connection->out.len == 0 && eng_front_watch_for(front, slot, EPOLLIN);
+}
+
+void eng_front_resume(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct view view = {.data = connection->in.bytes, .len = connection->in.len, .is_held = 1};
+
+    (void)take(front, slot, &view);
+}
+
+void eng_front_read(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    for (int reads = 0; reads < ENG_FRONT_READS; reads++) {
+        struct view view = {.data = front->scratch};
+        const ssize_t got = recv(connection->fd, front->scratch, sizeof front->scratch, MSG_DONTWAIT);
+
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+            eng_front_watch_for(front, slot, EPOLLIN);
+            return;
+        }
+        if (got <= 0) {
+            eng_front_forget(front, slot);
+            return;
+        }
+        view.len = (size_t)got;
+        connection->active_ms = front->now_ms;
+        eng_front_progress(front, slot);
+        if (connection->in.len > 0) {
+            if (!eng_held_append(&connection->in, front->scratch, view.len)) {
+                eng_front_forget(front, slot);
+                return;
+            }
+            view = (struct view){.data = connection->in.bytes, .len = connection->in.len, .is_held = 1};
+        }
+        if (!take(front, slot, &view) || (size_t)got < sizeof front->scratch)
+            return;
+    }
+}

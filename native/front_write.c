@@ -1,0 +1,98 @@
+#include "front_internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define LAST_READS 8
+
+/* As much as the socket takes without waiting; -1 where the peer is gone. */
+static ssize_t send_now(const struct eng_connection *connection, const uint8_t *data, size_t data_len)
+{
+    const ssize_t sent = send(connection->fd, data, data_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    return sent;
+}
+
+int eng_front_watch_for(struct eng_front *front, uint32_t slot, uint32_t events)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct epoll_event wanted = {.events = events, .data.u64 = eng_connections_name(&front->connections, slot)};
+    const int operation = connection->is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+    if (connection->is_registered ? connection->events == events : events == 0)
+        return 1;
+    if (epoll_ctl(front->epoll, operation, connection->fd, &wanted) != 0) {
+        eng_front_forget(front, slot);
+        return 0;
+    }
+    connection->is_registered = 1;
+    connection->events = events;
+    return 1;
+}
+
+void eng_front_begin(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    connection->active_ms = front->now_ms;
+    connection->deadline_ms = UINT64_MAX;
+    if (connection->keep_alive_s == 0) {
+        eng_timers_disarm(&front->timers, slot);
+        return;
+    }
+    connection->deadline_ms = front->now_ms +
+                              (uint64_t)(connection->keep_alive_s * front->settings.keep_alive_factor * 1000);
+    eng_timers_arm(&front->timers, slot, connection->deadline_ms);
+}
+
+int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    ssize_t sent = 0;
+
+    if (data_len == 0)
+        return 1;
+    if (connection->out.len == 0)
+        sent = send_now(connection, data, data_len);
+    if (sent == (ssize_t)data_len)
+        return 1;
+    if (sent < 0 || !eng_held_append(&connection->out, data + sent, data_len - (size_t)sent)) {
+        eng_front_forget(front, slot);
+        return 0;
+    }
+    /* Nothing is read until it is written: a peer that does not take its answers gets no more of them. */
+    eng_timers_arm(&front->timers, slot, front->now_ms + front->settings.send_ms);
+    return eng_front_watch_for(front, slot, EPOLLOUT);
+}
+
+void eng_front_flush(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const ssize_t sent = send_now(connection, connection->out.bytes, connection->out.len);
+
+    if (sent < 0) {
+        eng_front_forget(front, slot);
+        return;
+    }
+    eng_held_drop(&connection->out, (size_t)sent);
+    if (connection->out.len > 0)
+        return;
+    eng_front_begin(front, slot);
+    eng_front_resume(front, slot);
+}
+
+void eng_front_finish(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    if (data_len > 0 && connection->out.len == 0)
+        (void)send_now(connection, data, data_len);
+    /* A socket that is closed with unread bytes sends RST, which can overtake the answer that says why. */
+    (void)shutdown(connection->fd, SHUT_WR);
+    for (int reads = 0; reads < LAST_READS; reads++)
+        if (recv(connection->fd, front->scratch, sizeof front->scratch, MSG_DONTWAIT) <= 0)
+            break;
+    eng_front_forget(front, slot);
+}

@@ -1,0 +1,110 @@
+#include "prefixes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "siphash.h"
+
+struct eng_prefix_count {
+    uint8_t prefix[ENG_PREFIX_BYTES];
+    uint32_t count; /* 0: the place is free */
+};
+
+int eng_prefixes_open(struct eng_prefixes *prefixes, const uint8_t *key, uint32_t most)
+{
+    uint32_t places = 2;
+
+    while (places / 2 < most)
+        places *= 2;
+    memset(prefixes, 0, sizeof *prefixes);
+    prefixes->places = calloc(places, sizeof *prefixes->places);
+    if (prefixes->places == NULL)
+        return 0;
+    memcpy(prefixes->key, key, sizeof prefixes->key);
+    prefixes->mask = places - 1;
+    prefixes->most = most;
+    return 1;
+}
+
+void eng_prefixes_close(struct eng_prefixes *prefixes)
+{
+    free(prefixes->places);
+    memset(prefixes, 0, sizeof *prefixes);
+}
+
+static uint32_t home_of(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+{
+    uint64_t hash[2];
+
+    eng_siphash128(prefixes->key, prefix, ENG_PREFIX_BYTES, hash);
+    return (uint32_t)hash[0] & prefixes->mask;
+}
+
+/* Its place, or the free one where it would be. */
+static uint32_t place_of(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+{
+    uint32_t place = home_of(prefixes, prefix);
+
+    while (prefixes->places[place].count != 0 &&
+           memcmp(prefixes->places[place].prefix, prefix, ENG_PREFIX_BYTES) != 0)
+        place = (place + 1) & prefixes->mask;
+    return place;
+}
+
+uint32_t eng_prefixes_count(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+{
+    if (prefixes->used == 0)
+        return 0;
+    return prefixes->places[place_of(prefixes, prefix)].count;
+}
+
+int eng_prefixes_add(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+{
+    struct eng_prefix_count *place = &prefixes->places[place_of(prefixes, prefix)];
+
+    if (place->count == 0) {
+        if (prefixes->used >= prefixes->most)
+            return 0;
+        memcpy(place->prefix, prefix, ENG_PREFIX_BYTES);
+        prefixes->used++;
+    }
+    place->count++;
+    return 1;
+}
+
+/* Free a place, and move those behind it up that would not be found past a gap. */
+static void vacate(struct eng_prefixes *prefixes, uint32_t place)
+{
+    const uint32_t mask = prefixes->mask;
+
+    for (uint32_t at = (place + 1) & mask; prefixes->places[at].count != 0; at = (at + 1) & mask) {
+        const uint32_t home = home_of(prefixes, prefixes->places[at].prefix);
+
+        if (((at - home) & mask) < ((at - place) & mask))
+            continue;
+        prefixes->places[place] = prefixes->places[at];
+        place = at;
+    }
+    prefixes->places[place].count = 0;
+    prefixes->used--;
+}
+
+void eng_prefixes_remove(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+{
+    const uint32_t place = place_of(prefixes, prefix);
+
+    if (prefixes->places[place].count == 0)
+        return;
+    prefixes->places[place].count--;
+    if (prefixes->places[place].count == 0)
+        vacate(prefixes, place);
+}
+
+void eng_prefix_of(const uint8_t address[16], uint8_t prefix[ENG_PREFIX_BYTES])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const size_t counts = memcmp(address, mapped, sizeof mapped) == 0 ? ENG_PREFIX_BYTES : 8;
+
+    memset(prefix, 0, ENG_PREFIX_BYTES);
+    memcpy(prefix, address, counts);
+}

@@ -1,0 +1,101 @@
+#include "seen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* sight NULL: there is none. */
+struct eng_seen {
+    struct eng_sight **sights;
+    uint64_t *noted; /* a bit for each entry */
+    uint32_t entries, words, count;
+    uint32_t word; /* where the next take begins, so that none waits for ever */
+};
+
+struct eng_seen *eng_seen_open(uint32_t entries)
+{
+    struct eng_seen *seen = calloc(1, sizeof *seen);
+
+    if (seen == NULL)
+        return NULL;
+    seen->entries = entries;
+    seen->words = entries / 64 + 1;
+    /* calloc of this size maps zero pages that cost nothing until they are written. */
+    seen->sights = calloc((size_t)entries + 1, sizeof *seen->sights);
+    seen->noted = calloc(seen->words, sizeof *seen->noted);
+    if (seen->sights == NULL || seen->noted == NULL) {
+        eng_seen_close(seen);
+        return NULL;
+    }
+    return seen;
+}
+
+void eng_seen_close(struct eng_seen *seen)
+{
+    if (seen == NULL)
+        return;
+    for (uint32_t entry = 0; seen->sights != NULL && entry < seen->entries; entry++)
+        free(seen->sights[entry]);
+    free(seen->sights);
+    free(seen->noted);
+    free(seen);
+}
+
+uint32_t eng_seen_count(const struct eng_seen *seen) { return seen->count; }
+
+static struct eng_sight *sight_of(struct eng_seen *seen, uint32_t entry)
+{
+    if (seen->sights[entry] != NULL)
+        return seen->sights[entry];
+    seen->sights[entry] = calloc(1, sizeof *seen->sights[entry]);
+    if (seen->sights[entry] == NULL)
+        return NULL;
+    seen->noted[entry / 64] |= UINT64_C(1) << entry % 64;
+    seen->count++;
+    return seen->sights[entry];
+}
+
+void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int64_t at, const uint8_t address[16],
+                   uint16_t port)
+{
+    struct eng_sight *sight;
+
+    if (good->index >= seen->entries || good->device_id_len > sizeof sight->device_id)
+        return;
+    sight = sight_of(seen, good->index);
+    if (sight == NULL)
+        return;
+    if (memcmp(sight->record_id, good->record_id, sizeof sight->record_id) != 0) {
+        memcpy(sight->record_id, good->record_id, sizeof sight->record_id);
+        memcpy(sight->device_id, good->device_id, good->device_id_len);
+        sight->device_id_len = (uint8_t)good->device_id_len;
+        sight->times = 0;
+    }
+    sight->times += sight->times < UINT32_MAX;
+    sight->at = at;
+    sight->port = port;
+    memcpy(sight->address, address, sizeof sight->address);
+}
+
+static void take_entry(struct eng_seen *seen, uint32_t entry, struct eng_sight *sight)
+{
+    *sight = *seen->sights[entry];
+    free(seen->sights[entry]);
+    seen->sights[entry] = NULL;
+    seen->noted[entry / 64] &= ~(UINT64_C(1) << entry % 64);
+    seen->count--;
+}
+
+uint32_t eng_seen_take(struct eng_seen *seen, struct eng_sight *sights, uint32_t most)
+{
+    uint32_t taken = 0;
+
+    for (uint32_t looked_at = 0; looked_at <= seen->words && taken < most && seen->count > 0; looked_at++) {
+        const uint32_t word = seen->word;
+
+        while (seen->noted[word] != 0 && taken < most)
+            take_entry(seen, word * 64 + (uint32_t)__builtin_ctzll(seen->noted[word]), &sights[taken++]);
+        if (seen->noted[word] == 0)
+            seen->word = (word + 1) % seen->words;
+    }
+    return taken;
+}

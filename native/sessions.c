@@ -1,0 +1,287 @@
+#include "sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "siphash.h"
+
+#define NONE UINT32_MAX
+#define FIRST_PLACES 1024
+
+/* A session at rest. `version` goes up whenever another session takes the record, so that older handles miss it. */
+struct record {
+    uint8_t *device_id;
+    uint64_t connection;
+    double since;
+    uint32_t version;
+    uint32_t front;
+    uint32_t next_free;
+    uint8_t device_id_len; /* 0: the record is free */
+};
+
+struct eng_sessions {
+    uint8_t key[16];
+    struct record *records;
+    uint32_t *places; /* open addressing with linear probing: numbers of records, or NONE */
+    uint32_t places_count;
+    uint32_t records_count, records_room;
+    uint32_t free_record;
+    uint32_t used;
+};
+
+static uint64_t handle_of(const struct eng_sessions *sessions, uint32_t number)
+{
+    return (uint64_t)sessions->records[number].version << 32 | (number + 1);
+}
+
+/* The record that a handle names, NULL where it names none. */
+static struct record *record_of(const struct eng_sessions *sessions, uint64_t handle)
+{
+    const uint32_t number = (uint32_t)handle - 1;
+
+    if ((uint32_t)handle == 0 || number >= sessions->records_count)
+        return NULL;
+    if (sessions->records[number].device_id_len == 0 || handle_of(sessions, number) != handle)
+        return NULL;
+    return &sessions->records[number];
+}
+
+static uint32_t home_of(const struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
+{
+    uint64_t hash[2];
+
+    eng_siphash128(sessions->key, device_id, device_id_len, hash);
+    return (uint32_t)hash[0] & (sessions->places_count - 1);
+}
+
+/* The place where this device stands, or the free one where it would. */
+static uint32_t place_of(const struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
+{
+    uint32_t place = home_of(sessions, device_id, device_id_len);
+
+    for (;; place = (place + 1) & (sessions->places_count - 1)) {
+        const uint32_t number = sessions->places[place];
+        const struct record *record;
+
+        if (number == NONE)
+            return place;
+        record = &sessions->records[number];
+        if (record->device_id_len == device_id_len && memcmp(record->device_id, device_id, device_id_len) == 0)
+            return place;
+    }
+}
+
+struct eng_sessions *eng_sessions_open(const uint8_t *key)
+{
+    struct eng_sessions *sessions = calloc(1, sizeof *sessions);
+
+    if (sessions == NULL)
+        return NULL;
+    sessions->places = malloc(FIRST_PLACES * sizeof *sessions->places);
+    if (sessions->places == NULL) {
+        free(sessions);
+        return NULL;
+    }
+    memset(sessions->places, 0xff, FIRST_PLACES * sizeof *sessions->places);
+    memcpy(sessions->key, key, sizeof sessions->key);
+    sessions->places_count = FIRST_PLACES;
+    sessions->free_record = NONE;
+    return sessions;
+}
+
+void eng_sessions_close(struct eng_sessions *sessions)
+{
+    if (sessions == NULL)
+        return;
+    for (uint32_t i = 0; i < sessions->records_count; i++)
+        free(sessions->records[i].device_id);
+    free(sessions->records);
+    free(sessions->places);
+    free(sessions);
+}
+
+size_t eng_sessions_count(const struct eng_sessions *sessions) { return sessions->used; }
+
+/* Twice the places, so that at most half of them are taken. */
+static int grow_places(struct eng_sessions *sessions)
+{
+    const uint32_t count = sessions->places_count * 2;
+    uint32_t *old = sessions->places, *grown = malloc((size_t)count * sizeof *grown);
+    const uint32_t old_count = sessions->places_count;
+
+    if (grown == NULL)
+        return 0;
+    memset(grown, 0xff, (size_t)count * sizeof *grown);
+    sessions->places = grown;
+    sessions->places_count = count;
+    for (uint32_t i = 0; i < old_count; i++) {
+        const struct record *record;
+
+        if (old[i] == NONE)
+            continue;
+        record = &sessions->records[old[i]];
+        grown[place_of(sessions, record->device_id, record->device_id_len)] = old[i];
+    }
+    free(old);
+    return 1;
+}
+
+/* The number of a free record; NONE where memory is short. */
+static uint32_t free_record(struct eng_sessions *sessions)
+{
+    const uint32_t number = sessions->free_record;
+    struct record *grown;
+    uint32_t room;
+
+    if (number != NONE) {
+        sessions->free_record = sessions->records[number].next_free;
+        return number;
+    }
+    if (sessions->records_count == sessions->records_room) {
+        room = sessions->records_room ? sessions->records_room * 2 : FIRST_PLACES / 2;
+        grown = realloc(sessions->records, (size_t)room * sizeof *grown);
+        if (grown == NULL)
+            return NONE;
+        sessions->records = grown;
+        sessions->records_room = room;
+    }
+    memset(&sessions->records[sessions->records_count], 0, sizeof *sessions->records);
+    return sessions->records_count++;
+}
+
+static int set_device_id(struct record *record, const uint8_t *device_id, size_t device_id_len)
+{
+    record->device_id = malloc(device_id_len);
+    if (record->device_id == NULL)
+        return 0;
+    memcpy(record->device_id, device_id, device_id_len);
+    record->device_id_len = (uint8_t)device_id_len;
+    return 1;
+}
+
+static void release_record(struct eng_sessions *sessions, uint32_t number)
+{
+    struct record *record = &sessions->records[number];
+
+    free(record->device_id);
+    record->device_id = NULL;
+    record->device_id_len = 0;
+    record->next_free = sessions->free_record;
+    sessions->free_record = number;
+}
+
+/* A record for a device that has none yet, at its place. NONE where memory is short. */
+static uint32_t enter(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
+{
+    uint32_t number;
+
+    if (sessions->used >= sessions->places_count / 2 && !grow_places(sessions))
+        return NONE;
+    number = free_record(sessions);
+    if (number == NONE)
+        return NONE;
+    if (!set_device_id(&sessions->records[number], device_id, device_id_len)) {
+        release_record(sessions, number);
+        return NONE;
+    }
+    sessions->places[place_of(sessions, device_id, device_id_len)] = number;
+    sessions->used++;
+    return number;
+}
+
+static void tell(const struct eng_sessions *sessions, uint32_t number, struct eng_session *session)
+{
+    const struct record *record = &sessions->records[number];
+
+    *session = (struct eng_session){.handle = handle_of(sessions, number),
+                                    .connection = record->connection,
+                                    .since = record->since,
+                                    .front = record->front};
+}
+
+uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
+                             const struct eng_session *session, struct eng_session *taken_over)
+{
+    uint32_t number;
+    struct record *record;
+
+    *taken_over = (struct eng_session){0};
+    if (device_id_len < 1 || device_id_len > UINT8_MAX)
+        return 0;
+    number = sessions->places[place_of(sessions, device_id, device_id_len)];
+    if (number == NONE)
+        number = enter(sessions, device_id, device_id_len);
+    else
+        tell(sessions, number, taken_over);
+    if (number == NONE)
+        return 0;
+
+    record = &sessions->records[number];
+    record->version++;
+    record->connection = session->connection;
+    record->since = session->since;
+    record->front = session->front;
+    return handle_of(sessions, number);
+}
+
+/* Free a place, and move those behind it up that would not be found past a gap. */
+static void vacate(struct eng_sessions *sessions, uint32_t place)
+{
+    const uint32_t mask = sessions->places_count - 1;
+
+    for (uint32_t at = (place + 1) & mask; sessions->places[at] != NONE; at = (at + 1) & mask) {
+        const struct record *record = &sessions->records[sessions->places[at]];
+        const uint32_t home = home_of(sessions, record->device_id, record->device_id_len);
+
+        if (((at - home) & mask) < ((at - place) & mask))
+            continue;
+        sessions->places[place] = sessions->places[at];
+        place = at;
+    }
+    sessions->places[place] = NONE;
+}
+
+int eng_sessions_detach(struct eng_sessions *sessions, uint64_t handle)
+{
+    struct record *record = record_of(sessions, handle);
+
+    if (record == NULL)
+        return 0;
+    vacate(sessions, place_of(sessions, record->device_id, record->device_id_len));
+    release_record(sessions, (uint32_t)handle - 1);
+    sessions->used--;
+    return 1;
+}
+
+void eng_sessions_find(const struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
+                       struct eng_session *session)
+{
+    uint32_t number = NONE;
+
+    if (device_id_len >= 1 && device_id_len <= UINT8_MAX)
+        number = sessions->places[place_of(sessions, device_id, device_id_len)];
+    *session = (struct eng_session){0};
+    if (number != NONE)
+        tell(sessions, number, session);
+}
+
+size_t eng_sessions_device_id(const struct eng_sessions *sessions, uint64_t handle, const uint8_t **device_id)
+{
+    const struct record *record = record_of(sessions, handle);
+
+    if (record == NULL)
+        return 0;
+    *device_id = record->device_id;
+    return record->device_id_len;
+}
+
+uint64_t eng_sessions_next(const struct eng_sessions *sessions, uint32_t *place)
+{
+    while (*place < sessions->records_count) {
+        const uint32_t number = (*place)++;
+
+        if (sessions->records[number].device_id_len != 0)
+            return handle_of(sessions, number);
+    }
+    return 0;
+}
