@@ -12,11 +12,11 @@ DONE := .venv/done
 VENV := $(DONE)/venv
 PROJECT := $(DONE)/project
 
-.PHONY: help setup demo check test gate bench fuzz lock clean
+.PHONY: help setup demo check test gate bench fuzz fuzz-native lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(PROJECT) $(DONE)/demo ## make .venv, build the native module, install what running needs
 
@@ -47,6 +47,21 @@ SECONDS ?= 60
 fuzz: $(PROJECT) $(DONE)/test ## fuzz every parser for SECONDS each (60)
 	@set -e; for target in tests/fuzz/fuzz_*.py; do \
 	    echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(SECONDS); done
+	@$(MAKE) --no-print-directory fuzz-native
+
+# Under the address and undefined-behaviour sanitizers. Not part of the tests: clang is needed for this alone.
+CLANG ?= clang
+FUZZ_NATIVE := $(patsubst tests/fuzz/%.c,.cache/fuzz/native/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
+	@set -e; for target in $(FUZZ_NATIVE); do mkdir -p "$$target-corpus"; \
+	    echo "$$target"; "$$target" -max_total_time=$(SECONDS) -artifact_prefix="$$target-" "$$target-corpus"; done
+
+.cache/fuzz/native/%: tests/fuzz/%.c $(wildcard native/*.c native/*.h)
+	@command -v $(CLANG) >/dev/null || { echo "make fuzz-native needs clang and its sanitizers:" \
+	    "apt-get install clang libclang-rt-14-dev (or CLANG=...)" >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(CLANG) -std=c11 -Wall -Wextra -Werror -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -Inative $< $(wildcard native/*.c) -lcrypto -o $@
 
 # The lists are made by uv 0.13.9 (`pip install uv==0.13.9`); wheel hashes of every platform are in them.
 LOCK := $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "utf8.h"
+
 enum {
     BOOLEAN = 0x01,
     INTEGER = 0x02,
@@ -140,34 +142,6 @@ static int is_ascii(const struct eng_der *content)
     return 1;
 }
 
-/* How many octets follow the first one of a character; -1 where none begins so. */
-static int octets_after(uint8_t first)
-{
-    if (first < 0x80)
-        return 0;
-    if (first < 0xc2 || first > 0xf4)
-        return -1;
-    return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-}
-
-/* RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF. */
-static int is_utf8(const struct eng_der *content)
-{
-    for (size_t i = 0; i < content->left;) {
-        uint8_t first = content->at[i++], low = 0x80, high = 0xbf;
-        int after = octets_after(first);
-
-        if (after < 0 || (size_t)after > content->left - i)
-            return 0;
-        low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : low;
-        high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : high;
-        for (; after > 0; after--, i++, low = 0x80, high = 0xbf)
-            if (content->at[i] < low || content->at[i] > high)
-                return 0;
-    }
-    return 1;
-}
-
 /* A type that X.509 has, well formed. Every BOOLEAN of X.509 is FALSE by default, so that FALSE is never written. */
 static int is_primitive(uint8_t tag, const struct eng_der *content)
 {
@@ -186,7 +160,7 @@ static int is_primitive(uint8_t tag, const struct eng_der *content)
     case PRINTABLE_STRING:
         return is_printable(content);
     case UTF8_STRING:
-        return is_utf8(content);
+        return eng_utf8_check(content->at, content->left);
     case NUMERIC_STRING:
     case TELETEX_STRING:
     case IA5_STRING:

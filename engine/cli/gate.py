@@ -9,8 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.errors import UsageError
-from engine.gate.record import RECORD_NAME, write_record
-from engine.gate.selection import FIGURE, Choice, choose_operations, take_record
+from engine.gate.record import RECORD_NAME, Record, write_record
+from engine.gate.selection import FIGURE, Choice, choose, choose_operations, required_ratios, take_record
+from engine.listeners.parse_connect import PARSE_CONNECT
+
+OFFERED = (PARSE_CONNECT,)
+"""What the listeners offer behind the gate."""
 
 
 def gate(
@@ -24,8 +28,8 @@ def gate(
     """Measure the native operations against their references, and record which of them earn their place."""
     if data is not None and not data.is_dir():
         raise UsageError(f"{data}: not a directory; make a data directory with: keyturn init --data {data}")
-    record = take_record()
-    _, choices = choose_operations("auto", record)
+    record = take_record(OFFERED)
+    choices = gate_choices(record)
     console = Console()
     console.print(gate_table(choices, record.build.library if record else "none"))
     if data is not None and record is not None:
@@ -35,6 +39,14 @@ def gate(
         except OSError as fault:
             raise UsageError(f"{path}: {fault.strerror}") from None
         console.print(f"Recorded in {path}", soft_wrap=True)
+
+
+def gate_choices(record: Record | None) -> list[Choice]:
+    """What is chosen of everything behind the gate by this record."""
+    timings, required = record.timings if record else {}, required_ratios()
+    _, choices = choose_operations("auto", record)
+    offered = [choose(one, "auto", required[one.name], timings.get(one.name))[1] for one in OFFERED]
+    return [*choices, *offered]
 
 
 def gate_table(choices: Sequence[Choice], library: str) -> Table:

@@ -16,13 +16,17 @@ from engine.gate.interface import (
     ChainProfile,
     ChainReason,
     ChainVerdict,
+    ConnectRead,
     RefusedChain,
+    WillRead,
 )
 from engine.limits import Limits
 
 try:
     _eng_secret_verify = _native.lib.eng_secret_verify
     _eng_chain_verify = _native.lib.eng_chain_verify
+    _eng_mqtt_frame = _native.lib.eng_mqtt_frame
+    _eng_mqtt_connect_read = _native.lib.eng_mqtt_connect_read
 except AttributeError as fault:
     raise ImportError(f"the native module is older than its sources: {fault}") from None
 
@@ -109,6 +113,46 @@ def _done(done: int) -> None:
     """MemoryError where memory was short: nothing was decided."""
     if not done:
         raise MemoryError
+
+
+def read_frame(data: bytes, maximum: int) -> tuple[int, int, int]:
+    """The Fixed Header that `data` begins with: what eng_mqtt_frame answers, start and end of the body (0 for none)."""
+    start, end = _native.ffi.new("size_t *"), _native.ffi.new("size_t *")
+    return _eng_mqtt_frame(data, len(data), maximum, start, end), start[0], end[0]
+
+
+def read_connect(body: bytes) -> ConnectRead:
+    """The body of a CONNECT; nothing of the answer points into `body`."""
+    connect = _native.ffi.new("struct eng_mqtt_connect *")
+    fault = _eng_mqtt_connect_read(body, len(body), connect)
+    if fault:
+        return ConnectRead(fault, connect.protocol_version)
+    will = None
+    if connect.has_will:
+        topic = _bytes(connect.will_topic, connect.will_topic_len)
+        payload = _bytes(connect.will_payload, connect.will_payload_len)
+        will = WillRead(topic or b"", payload or b"", connect.will_qos, connect.will_retain == 1)
+    return ConnectRead(
+        fault,
+        connect.protocol_version,
+        connect.clean_start == 1,
+        connect.keep_alive,
+        _bytes(connect.client_id, connect.client_id_len) or b"",
+        _bytes(connect.user_name, connect.user_name_len),
+        _bytes(connect.password, connect.password_len),
+        will,
+        connect.session_expiry_interval,
+        connect.receive_maximum,
+        connect.maximum_packet_size,
+        connect.topic_alias_maximum,
+        connect.request_response_information == 1,
+        connect.request_problem_information == 1,
+    )
+
+
+def _bytes(pointer: "_native._Pointer", length: int) -> bytes | None:
+    """A copy of what lies there; None for NULL."""
+    return _native.ffi.buffer(pointer, length)[:] if pointer else None
 
 
 def library_version() -> str:

@@ -167,3 +167,40 @@ class VerifyChain(Protocol):
     def __call__(
         self, leaf: bytes, intermediates: Sequence[bytes], anchors: AnchorSet, now: float, profile: ChainProfile
     ) -> ChainVerdict: ...
+
+
+class WillRead(msgspec.Struct, frozen=True, gc=False):
+    """The Will of a ConnectRead; the topic is checked UTF-8."""
+
+    topic: bytes
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+class ConnectRead(msgspec.Struct, frozen=True, gc=False):
+    """What native/mqtt_connect.c reads of a CONNECT, in its own terms: texts are checked UTF-8, None is absent.
+
+    fault: 0 well formed, 1 malformed, 2 protocol violation, 3 unsupported version, 4 unknown authentication method.
+    With a fault, protocol_version is the version in which the refusal is worded, 0 for none; nothing else is read.
+    maximum_packet_size: 0 where none is given.
+    """
+
+    fault: int
+    protocol_version: int
+    clean_start: bool = False
+    keep_alive: int = 0
+    client_id: bytes = b""
+    user_name: bytes | None = None
+    password: bytes | None = None
+    will: WillRead | None = None
+    session_expiry_interval: int = 0
+    receive_maximum: int = 0
+    maximum_packet_size: int = 0
+    topic_alias_maximum: int = 0
+    request_response_information: bool = False
+    request_problem_information: bool = False
+
+    def __repr__(self) -> str:
+        """Never the password."""
+        return f"<ConnectRead fault {self.fault} version {self.protocol_version}>"

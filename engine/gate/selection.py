@@ -133,10 +133,13 @@ def load_twin(operation: Operation[F]) -> F:
     return twin
 
 
-def take_record() -> Record | None:
-    """Measure every operation that has a usable twin, for about half a second each. None where there is none."""
+def take_record(offered: Sequence[Operation[Any]] = ()) -> Record | None:
+    """Measure every operation that has a usable twin, for about half a second each. None where there is none.
+
+    offered: what other rooms offer beside the gate's own.
+    """
     timings = {}
-    for operation in (*OPERATIONS, *(figure for figure, _ in FIGURES)):
+    for operation in (*OPERATIONS, *(figure for figure, _ in FIGURES), *offered):
         with contextlib.suppress(TwinUnusable):
             timings[operation.name] = measure(operation, load_twin(operation), rounds=50, round_seconds=0.005)
     return Record(current_build(), timings) if timings else None

@@ -18,6 +18,7 @@ def test_gate_shows_the_choice_and_writes_the_record(tmp_path: Path, capsys: pyt
     assert "verify_secret" in output
     assert "2.0 x" in output
     assert "verify_chain_first_sight" in output
+    assert "parse_connect" in output
     assert compiled.library_version() in output
     assert str(tmp_path / "gate.json") in output
     assert read_record(tmp_path / "gate.json") is not None

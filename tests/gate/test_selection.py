@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from engine.cli.gate import OFFERED
 from engine.errors import ConfigError
 from engine.gate import compiled
 from engine.gate.interface import AcceptedChain, KnownAnswer, Operation
@@ -176,7 +177,7 @@ MEASURED = {operation.name for operation in (*OPERATIONS, *(figure for figure, _
 
 
 def test_everything_measured_has_a_required_ratio_and_nothing_else_has() -> None:
-    assert set(required_ratios()) == MEASURED
+    assert set(required_ratios()) == {*MEASURED, *(operation.name for operation in OFFERED)}
     assert required_ratios()["verify_secret"] >= 2.0
     assert required_ratios()["verify_chain"] >= 20.0
 
@@ -190,6 +191,12 @@ def test_record_taken_here_is_of_this_build_and_holds_all_that_is_measured() -> 
     assert record is not None
     assert record.build == current_build()
     assert set(record.timings) == MEASURED
+
+
+def test_what_another_room_offers_is_measured_beside_the_gates_own() -> None:
+    record = take_record((operation_with(twin_of_double),))
+    assert record is not None
+    assert set(record.timings) == {*MEASURED, "double"}
 
 
 def test_no_record_is_taken_without_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:

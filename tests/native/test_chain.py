@@ -15,7 +15,7 @@ from engine.limits import Limits
 from tests.helpers import chains
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [str(path) for path in sorted((ROOT / "native").glob("chain*.c"))]
+SOURCES = [str(path) for path in [*sorted((ROOT / "native").glob("chain*.c")), ROOT / "native" / "utf8.c"]]
 DRIVER = ROOT / "tests" / "native" / "drive_chain.c"
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
