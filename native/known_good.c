@@ -1,0 +1,123 @@
+#include "known_good.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "secret.h"
+#include "stamp.h"
+
+#define SUFFIX_BYTES (sizeof "_0_1_YYYYMMDDHH" - 1)
+#define PASSWORD_BYTES 64
+#define VERSION_5 5
+
+/* The Client Identifier, taken apart. */
+struct claim {
+    const uint8_t *device_id, *stamp;
+    size_t device_id_len;
+    uint8_t sign_type;
+};
+
+static int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
+
+static int is_id_byte(uint8_t byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || is_digit(byte) || byte == '_' || byte == '-';
+}
+
+/* `{device_id}_0_{sign_type}_{YYYYMMDDHH}`, split from the right: a device_id may hold underscores. */
+static int read_claim(const uint8_t *client_id, size_t client_id_len, struct claim *claim)
+{
+    const uint8_t *suffix;
+
+    if (client_id_len <= SUFFIX_BYTES || client_id_len > SUFFIX_BYTES + ENG_DEVICE_ID_BYTES)
+        return 0;
+    claim->device_id = client_id;
+    claim->device_id_len = client_id_len - SUFFIX_BYTES;
+    for (size_t i = 0; i < claim->device_id_len; i++)
+        if (!is_id_byte(client_id[i]))
+            return 0;
+
+    suffix = client_id + claim->device_id_len;
+    if (memcmp(suffix, "_0_", 3) != 0 || (suffix[3] != '0' && suffix[3] != '1') || suffix[4] != '_')
+        return 0;
+    claim->sign_type = suffix[3] - '0';
+    claim->stamp = suffix + 5;
+    for (size_t i = 0; i < ENG_STAMP_BYTES; i++)
+        if (!is_digit(claim->stamp[i]))
+            return 0;
+    return 1;
+}
+
+/* What Python's MqttConversation._unfit and claim_from_connect ask of CONNECT whoever the device is, and that User Name
+ * and Password are there and can be right. */
+static int is_fit(const struct eng_mqtt_connect *connect, const struct eng_known_good_policy *policy)
+{
+    if (connect->client_id == NULL || connect->user_name == NULL || connect->password == NULL
+        || connect->client_id_len > policy->client_id_bytes || connect->user_name_len > policy->user_name_bytes
+        || connect->password_len > policy->password_bytes || connect->password_len != PASSWORD_BYTES)
+        return 0;
+    if (connect->protocol_version < VERSION_5)
+        return connect->keep_alive >= policy->keep_alive_minimum_seconds
+               && connect->keep_alive <= policy->keep_alive_maximum_seconds;
+    return !connect->has_will || (connect->will_qos <= 1 && !connect->will_retain);
+}
+
+/* A judged stamp that is the device's first must be noted, and that is Python's to do. */
+static int is_allowed(const struct claim *claim, int checked_stamp_seen, const struct eng_known_good_policy *policy,
+                      int64_t now)
+{
+    if (claim->sign_type == 1)
+        return checked_stamp_seen && eng_stamp_is_in_window(claim->stamp, now, policy->stamp_window_hours);
+    return policy->sign_types == ENG_SIGN_TYPES_BOTH
+           || (policy->sign_types == ENG_SIGN_TYPES_STICKY && !checked_stamp_seen);
+}
+
+/* The copy's secrets against the password; absent ones are computed as well and do not count. */
+static int is_proved(const struct eng_credential_table *table, const struct claim *claim, const uint8_t *password,
+                     const struct eng_credential_copy *copy)
+{
+    const unsigned int present = (unsigned int)copy->has_primary | (unsigned int)copy->has_secondary << 1;
+    struct eng_credential_secrets secrets;
+    unsigned int proved;
+
+    if (!eng_credential_table_unseal(table, claim->device_id, claim->device_id_len, copy, &secrets))
+        return 0;
+    proved = eng_secret_verify(password, PASSWORD_BYTES, claim->stamp, ENG_STAMP_BYTES, secrets.bytes,
+                               copy->primary_len, secrets.bytes + ENG_CREDENTIAL_SECRET_BYTES, copy->secondary_len);
+    OPENSSL_cleanse(&secrets, sizeof secrets);
+    return (proved & present) != 0;
+}
+
+int eng_known_good(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
+                   const struct eng_mqtt_connect *connect, int64_t now, struct eng_known_good *result)
+{
+    struct eng_credential_copy copy;
+    struct claim claim;
+
+    if (!is_fit(connect, policy) || !read_claim(connect->client_id, connect->client_id_len, &claim))
+        return 0;
+    if (connect->user_name_len != claim.device_id_len
+        || memcmp(connect->user_name, claim.device_id, claim.device_id_len) != 0)
+        return 0;
+    if (!eng_credential_table_find(table, claim.device_id, claim.device_id_len, &copy)
+        || !is_allowed(&claim, copy.checked_stamp_seen, policy, now)
+        || !is_proved(table, &claim, connect->password, &copy))
+        return 0;
+
+    *result = (struct eng_known_good){
+        .device_id = claim.device_id,
+        .device_id_len = claim.device_id_len,
+        .generation = copy.generation,
+        .version = copy.version,
+        .index = copy.index,
+        .sign_type = claim.sign_type,
+    };
+    memcpy(result->record_id, copy.record_id, sizeof result->record_id);
+    return 1;
+}
+
+int eng_known_good_still(const struct eng_credential_table *table, const struct eng_known_good *result)
+{
+    return eng_credential_table_is_unchanged(table, result->index, result->version);
+}
