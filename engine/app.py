@@ -24,6 +24,8 @@ from engine.limits import Limits
 from engine.listeners.admit import Admission
 from engine.listeners.coap import CoapFront
 from engine.listeners.mqtt import FrontServices, MqttFront
+from engine.listeners.native_mqtt import NativeMqttFront, Shared
+from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.peer import Network
 from engine.listeners.pending import Pending
 from engine.listeners.platform_tls import HTTP_ALPN, MQTT_ALPN, PlatformTls
@@ -88,7 +90,7 @@ class _Rooms(msgspec.Struct, frozen=True):
     store: Store
     sealer: Sealer
     bus: LocalBus
-    sessions: DictSessionTable
+    sessions: DictSessionTable | NativeSessionTable
     attempts: Attempts
     metrics: Metrics
     health: Health
@@ -98,7 +100,7 @@ class _Rooms(msgspec.Struct, frozen=True):
     reaper: Reaper
     repeats: Repeats
     tls: PlatformTls
-    fronts: list[MqttFront | CoapFront]
+    fronts: list[MqttFront | NativeMqttFront | CoapFront]
     clock: Clock
     limits: Limits
     exempt: tuple[Network, ...]
@@ -146,7 +148,8 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     """Build every room, from the store up. ConfigError: native, exempt_networks or the master key cannot be used."""
     limits = config.limits
     sealer = Sealer(MasterKeys.read(config.data / MASTER_KEY_FILE), os.urandom)
-    sessions, attempts, metrics = DictSessionTable(), Attempts(limits), Metrics()
+    sessions: DictSessionTable | NativeSessionTable = DictSessionTable() if config.native == "never" else NativeSessionTable(os.urandom(16))
+    attempts, metrics = Attempts(limits), Metrics()
     health, repeats, pending = Health(store.check, limits), Repeats(clock, limits), Pending(limits)
     trust = Trust(store.certificates)
     tls = PlatformTls(
@@ -288,7 +291,11 @@ async def _start_mqtt(
     limits = rooms.limits
     connect_seconds = limits.connect_seconds if name == "mqtt" else limits.secure_connect_seconds
     services = _front_services(name, protocol, rooms)
-    front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds)
+    front: MqttFront | NativeMqttFront
+    if name == "mqtt" and isinstance(rooms.sessions, NativeSessionTable):
+        front = NativeMqttFront(name, services, Shared(rooms.sessions, None), connect_seconds)
+    else:
+        front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds)
     rooms.fronts.append(front)
     task_status.started()
     await front.serve(sock)

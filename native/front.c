@@ -263,7 +263,7 @@ void eng_front_watch(struct eng_front *front, const uint8_t *address, int watche
     eng_prefix_of(address, prefix);
     /* Where there is no place left, everybody is asked about: nobody escapes the counting of failed attempts. */
     if (watched && eng_prefixes_count(&front->watched, prefix) == 0 && !eng_prefixes_add(&front->watched, prefix))
-        front->asks_always = 1;
+        front->watches_all = 1;
     if (!watched)
         eng_prefixes_remove(&front->watched, prefix);
 }

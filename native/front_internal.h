@@ -23,7 +23,7 @@ struct eng_front {
     struct eng_sessions *sessions;
 
     int listening, epoll, timer;
-    int is_listener_armed, asks_always, is_stopped, is_polling;
+    int is_listener_armed, asks_always, watches_all, is_stopped, is_polling;
     uint64_t timer_ms; /* when the timerfd rings; UINT64_MAX for never */
     uint64_t now_ms;
     int64_t now;

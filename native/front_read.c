@@ -122,7 +122,7 @@ static int may_decide(const struct eng_front *front, const struct eng_connection
 {
     uint8_t prefix[ENG_PREFIX_BYTES];
 
-    if (front->known.table == NULL || front->asks_always || front->pending > front->settings.pending_soft)
+    if (front->known.table == NULL || front->asks_always || front->watches_all || front->pending > front->settings.pending_soft)
         return 0;
     if (front->watched.used == 0 || connection->is_exempt)
         return 1;

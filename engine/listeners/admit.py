@@ -78,6 +78,11 @@ class Admission:
         self._clock = clock
         self._limits = limits
 
+    @property
+    def throttle(self) -> Throttle:
+        """Who is refused unseen."""
+        return self._throttle
+
     async def admit(self, requests: Sequence[Request]) -> Sequence[Outcome]:
         """The outcome of each request, in order. An accepted one's session is in the table on return.
 

@@ -79,10 +79,10 @@ class NativeMqttFront:
         self._asked: dict[int, MqttConversation] = {}
         self._refusals: list[tuple[int, bytes]] = []
         self._is_refusing = trio.Event()
-        self._blocked: frozenset[str] = frozenset()
         self._is_draining = False
         self._polling = trio.CancelScope()
         self._drained = trio.Event()
+        services.admission.throttle.tell(self._watch)
 
     def __len__(self) -> int:
         return 0 if self._front is None else self._front.count().open
@@ -162,13 +162,12 @@ class NativeMqttFront:
     def _steer(self, front: NativeFront) -> None:
         """Tell C whom it must ask about."""
         services = self._services
+        services.admission.throttle.expire(services.clock.monotonic())
         front.ask_always(always=self._is_draining or services.health.is_lagging or services.pending.is_busy)
-        blocked = services.admission.throttle.blocked(services.clock.monotonic())
-        if blocked is self._blocked:
-            return
-        for prefix in blocked ^ self._blocked:
-            front.watch(_address_of(prefix), watched=prefix in blocked)
-        self._blocked = blocked
+
+    def _watch(self, prefix: str, is_blocked: bool) -> None:
+        if self._front is not None:
+            self._front.watch(_address_of(prefix), watched=is_blocked)
 
     def _count(self, front: NativeFront) -> None:
         counts, before = front.count(), self._counted

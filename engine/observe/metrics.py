@@ -56,6 +56,9 @@ class Metrics:
             "handshakes_failed", "TLS and WebSocket handshakes that failed", "listener", "protocol", "reason"
         )
         self.verdicts = self._counter("verdicts", "Verdicts, by exact reason", "listener", "protocol", "reason")
+        self.known_good = self._counter(
+            "known_good", "Verdicts on known devices, given in C; not in the time histogram", "listener", "protocol"
+        )
         self.broken = self._counter(
             "sessions_broken", "Sessions ended because the device broke the protocol", "listener", "protocol", "reason"
         )
@@ -72,7 +75,7 @@ class Metrics:
             buckets=VERDICT_BUCKETS,
             registry=self._registry,
         )
-        self._taken_over = self._counter("sessions_taken_over", "Sessions that a newer one of the device ended")
+        self.sessions_taken_over = self._counter("sessions_taken_over", "Sessions that a newer one of the device ended")
         self._store_failures = self._counter("store_failures", "Calls that the registry answered 'unavailable'")
         self._watched = {
             "pending": self._gauge("pending", "Connections whose device is not known yet"),
@@ -93,7 +96,7 @@ class Metrics:
 
     def taken_over(self) -> None:
         """A newer connection of a device ended an older one."""
-        self._taken_over.inc()
+        self.sessions_taken_over.inc()
 
     def store_failed(self) -> None:
         """A call to the registry was answered "unavailable"."""
@@ -119,8 +122,10 @@ class ListenerMetrics:
         "_discarded",
         "_discarded_bytes",
         "_handshakes_failed",
+        "_known_good",
         "_seconds",
         "_shed",
+        "_taken_over",
         "_verdicts",
     )
 
@@ -130,6 +135,8 @@ class ListenerMetrics:
         self._handshakes_failed = {
             fault: metrics.handshakes_failed.labels(name, protocol, fault.value) for fault in HandshakeFault
         }
+        self._known_good = metrics.known_good.labels(name, protocol)
+        self._taken_over = metrics.sessions_taken_over
         self._discarded = metrics.discarded.labels(name, protocol)
         self._discarded_bytes = metrics.discarded_bytes.labels(name, protocol)
         self._verdicts = {reason: metrics.verdicts.labels(name, protocol, reason.value) for reason in Reason}
@@ -138,13 +145,22 @@ class ListenerMetrics:
             reason: metrics.verdict_seconds.labels(name, protocol, outcome_label(reason)) for reason in Reason
         }
 
-    def accepted(self) -> None:
-        """The system handed over a connection."""
-        self._connections.inc()
+    def accepted(self, count: int = 1) -> None:
+        """The system handed over a connection, or so many."""
+        self._connections.inc(count)
 
-    def shed(self) -> None:
-        """A connection was closed unread, because there are too many."""
-        self._shed.inc()
+    def shed(self, count: int = 1) -> None:
+        """A connection was closed unread, or so many were, because there are too many."""
+        self._shed.inc(count)
+
+    def known_good(self, count: int) -> None:
+        """So many known devices were accepted in C, whose time is not taken."""
+        self._verdicts[Reason.ACCEPTED].inc(count)
+        self._known_good.inc(count)
+
+    def taken_over(self, count: int) -> None:
+        """Sessions that newer connections of their devices ended, so many."""
+        self._taken_over.inc(count)
 
     def handshake_failed(self, fault: HandshakeFault) -> None:
         """A handshake below MQTT came to nothing."""
