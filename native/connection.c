@@ -109,6 +109,8 @@ void eng_connections_release(struct eng_connections *connections, uint32_t slot)
     free(connection->in.bytes);
     free(connection->out.bytes);
     connection->in = connection->out = (struct eng_held){0};
+    eng_tls_connection_close(connection->tls);
+    connection->tls = NULL;
     connection->state = ENG_CONNECTION_FREE;
     connection->next = connections->free;
     connections->free = slot;

@@ -6,10 +6,12 @@
 
 #include "must_use.h"
 #include "prefixes.h"
+#include "tls_connection.h"
 
 /* Where a connection stands. The two ASKED ones wait for Python: nothing is read, and `in` holds what it was told. */
 enum eng_connection_state {
     ENG_CONNECTION_FREE,
+    ENG_CONNECTION_HANDSHAKE,
     ENG_CONNECTION_CONNECT_AWAITED,
     ENG_CONNECTION_VERDICT_ASKED,
     ENG_CONNECTION_LIVE,
@@ -40,17 +42,20 @@ struct eng_connection {
     uint8_t is_pending : 1;
     uint8_t is_exempt : 1;
     uint8_t is_kept : 1; /* by Python, which wants to know when it is gone */
+    uint8_t is_queued : 1; /* for work that no event of epoll will bring back */
     uint16_t port;
     uint16_t keep_alive_s;
     uint32_t events; /* what epoll watches for */
     uint32_t client_maximum;
     uint32_t asked_bytes; /* of `in`: what Python was told */
     uint32_t next, previous; /* among the pending, or next among the free */
+    uint32_t queue_next, queue_previous;
     uint64_t active_ms;
     uint64_t deadline_ms;
     uint64_t session;
     uint8_t address[16];
     struct eng_held in, out;
+    struct eng_tls_connection *tls;
 };
 
 /* Connections by slot; a slot's memory never moves. */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* clock_gettime */
 
 #include "front_internal.h"
+#include "tls_fault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ struct eng_front *eng_front_open(int listening, const struct eng_front_settings 
     front->listening = listening;
     front->epoll = front->timer = -1;
     front->timer_ms = UINT64_MAX;
-    front->pending_oldest = front->pending_newest = ENG_CONNECTION_NONE;
+    front->pending_oldest = front->pending_newest = front->queue = ENG_CONNECTION_NONE;
     front->now_ms = eng_front_now_ms();
     if (!open_tables(front, exempt) || !open_descriptors(front)) {
         eng_front_close(front);
@@ -99,6 +100,8 @@ void eng_front_close(struct eng_front *front)
     free(front->events);
     free(front);
 }
+
+void eng_front_set_tls(struct eng_front *front, struct eng_tls_context *tls) { front->tls = tls; }
 
 int eng_front_descriptor(const struct eng_front *front) { return front->epoll; }
 
@@ -131,11 +134,41 @@ struct eng_front_event *eng_front_tell(struct eng_front *front, enum eng_front_k
     return event;
 }
 
+void eng_front_enqueue(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    if (connection->is_queued)
+        return;
+    connection->is_queued = 1;
+    connection->queue_previous = ENG_CONNECTION_NONE;
+    connection->queue_next = front->queue;
+    if (front->queue != ENG_CONNECTION_NONE)
+        eng_connections_at(&front->connections, front->queue)->queue_previous = slot;
+    front->queue = slot;
+}
+
+void eng_front_dequeue(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    if (!connection->is_queued)
+        return;
+    connection->is_queued = 0;
+    if (connection->queue_previous == ENG_CONNECTION_NONE)
+        front->queue = connection->queue_next;
+    else
+        eng_connections_at(&front->connections, connection->queue_previous)->queue_next = connection->queue_next;
+    if (connection->queue_next != ENG_CONNECTION_NONE)
+        eng_connections_at(&front->connections, connection->queue_next)->queue_previous = connection->queue_previous;
+}
+
 void eng_front_forget(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
     eng_front_leave_pending(front, slot);
+    eng_front_dequeue(front, slot);
     if (connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED)
         front->live--;
     if (connection->session != 0)
@@ -153,6 +186,10 @@ static void expire(struct eng_front *front, uint32_t slot)
     const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     uint64_t until;
 
+    if (connection->state == ENG_CONNECTION_HANDSHAKE) {
+        eng_front_handshake_failed(front, slot, ENG_FAULT_NONE);
+        return;
+    }
     if (connection->state != ENG_CONNECTION_LIVE || connection->out.len > 0) {
         eng_front_forget(front, slot);
         return;
@@ -197,7 +234,9 @@ void eng_front_settle(struct eng_front *front)
     if (front->is_polling)
         return;
     set_timer(front);
-    if (front->events_count > 0 && front->timer_ms != 0 && timerfd_settime(front->timer, 0, &at_once, NULL) == 0)
+    if (front->events_count == 0 && front->queue == ENG_CONNECTION_NONE)
+        return;
+    if (front->timer_ms != 0 && timerfd_settime(front->timer, 0, &at_once, NULL) == 0)
         front->timer_ms = 0;
 }
 
@@ -220,12 +259,32 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
     connection = eng_connections_find(&front->connections, ready->data.u64, &slot);
     if (connection == NULL)
         return;
+    if (connection->state == ENG_CONNECTION_HANDSHAKE) {
+        connection->events = 0; /* it was watched for once */
+        eng_front_enqueue(front, slot);
+        return;
+    }
     if (connection->state == ENG_CONNECTION_VERDICT_ASKED || connection->state == ENG_CONNECTION_SESSION_ASKED)
         eng_front_forget(front, slot); /* nothing is watched for but that the peer is gone */
     else if (connection->out.len > 0)
         eng_front_flush(front, slot);
     else
         eng_front_read(front, slot);
+}
+
+/* The newest first, until the time is up. What is queued meanwhile is the newest. */
+static void work_queue(struct eng_front *front, uint64_t until_ns)
+{
+    while (front->queue != ENG_CONNECTION_NONE && front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
+        const uint32_t slot = front->queue;
+        const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+        eng_front_dequeue(front, slot);
+        if (connection->state == ENG_CONNECTION_HANDSHAKE)
+            eng_front_handshake(front, slot);
+        else if (connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_CONNECT_AWAITED)
+            eng_front_read(front, slot);
+    }
 }
 
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more)
@@ -242,11 +301,13 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
             break;
         for (int i = 0; i < count; i++)
             take_event(front, &front->ready[i]);
+        work_queue(front, until_ns);
     }
+    work_queue(front, until_ns);
     front->now_ms = eng_front_now_ms();
     run_timers(front);
     set_timer(front);
-    *more = count > 0;
+    *more = count > 0 || front->queue != ENG_CONNECTION_NONE;
     *events = front->events;
     count = (int)front->events_count;
     front->events_count = 0;

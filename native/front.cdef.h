@@ -39,18 +39,21 @@ enum eng_front_kind {
     ENG_FRONT_SESSION = 2,   /* packets of an accepted device that C does not answer */
     ENG_FRONT_GONE = 3,      /* a connection that Python keeps something of is closed */
     ENG_FRONT_DISPLACED = 4, /* a device was accepted here whose session is another front's, which Python closes */
+    ENG_FRONT_HANDSHAKE_FAILED = 5, /* TLS came to nothing: `fault` says why (enum eng_tls_fault), 0: time was up */
 };
 
 /* data: until the reply to this connection, or the next poll where none is wanted. DISPLACED: front and connection are
- * the other's. */
+ * the other's. device_id: of a SESSION. peer: of a CONNECT over TLS, the certificates that the peer sent and whose key it
+ * has, as eng_chain_verify takes them. */
 struct eng_front_event {
     uint64_t connection;
-    const uint8_t *data, *device_id; /* device_id: of a SESSION */
-    size_t data_len, device_id_len;
+    const uint8_t *data, *device_id, *peer;
+    size_t data_len, device_id_len, peer_len;
     uint32_t kind;
     uint32_t front;
     uint32_t client_maximum; /* Maximum Packet Size, 0 for none */
     uint16_t port;
+    uint8_t fault;
     uint8_t version; /* of an accepted device */
     uint8_t address[16];
 };
@@ -75,6 +78,10 @@ struct eng_front *eng_front_open(int listening, const struct eng_front_settings 
                                  const struct eng_front_network *exempt, uint32_t exempt_count,
                                  const struct eng_front_known *known, struct eng_sessions *sessions);
 void eng_front_close(struct eng_front *front);
+
+/* From now on new connections shake hands by this context, which the caller keeps open until there is another; without
+ * one, the front speaks plain MQTT. */
+void eng_front_set_tls(struct eng_front *front, struct eng_tls_context *tls);
 
 /* The epoll descriptor to wait on: readable whenever there is something to do, a deadline included. */
 int eng_front_descriptor(const struct eng_front *front);

@@ -9,6 +9,7 @@
 #include "known_good.h"
 #include "seen.h"
 #include "sessions.h"
+#include "tls_connection.h"
 
 #include "front.cdef.h"
 

@@ -161,6 +161,13 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
         eng_front_forget(front, slot);
         return;
     }
+    if (front->tls != NULL) {
+        connection->state = ENG_CONNECTION_HANDSHAKE;
+        eng_timers_arm(&front->timers, slot, connection->deadline_ms);
+        eng_front_enqueue(front, slot);
+        eng_front_enter_pending(front, slot);
+        return;
+    }
     name = eng_connections_name(&front->connections, slot);
     eng_front_read(front, slot);
     if (eng_connections_find(&front->connections, name, &(uint32_t){0}) == NULL ||

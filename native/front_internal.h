@@ -21,6 +21,7 @@ struct eng_front {
     uint32_t exempt_count;
     struct eng_front_known known; /* table NULL: there is none */
     struct eng_sessions *sessions;
+    struct eng_tls_context *tls;
 
     int listening, epoll, timer;
     int is_listener_armed, asks_always, watches_all, is_stopped, is_polling;
@@ -33,6 +34,10 @@ struct eng_front {
     struct eng_prefixes pending_prefixes, watched;
     uint32_t pending, pending_oldest, pending_newest;
     uint32_t live;
+
+    /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. The newest is done first:
+     * under overload the oldest have given up already (DESIGN section 6). */
+    uint32_t queue; /* the newest, or ENG_CONNECTION_NONE */
 
     struct eng_front_event *events;
     uint32_t events_count, events_room;
@@ -58,6 +63,15 @@ ENG_MUST_USE(eng_front_reserve);
 /* Close a connection without a word, and forget it. */
 void eng_front_forget(struct eng_front *front, uint32_t slot);
 
+/* Do this connection's work before the poll ends, if its time allows, else in the next one. */
+void eng_front_enqueue(struct eng_front *front, uint32_t slot);
+void eng_front_dequeue(struct eng_front *front, uint32_t slot);
+
+/* front_handshake.c: one step of the handshake; the connection may be gone, or begin to speak MQTT. */
+void eng_front_handshake(struct eng_front *front, uint32_t slot);
+/* What remains when a handshake comes to nothing. */
+void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t fault);
+
 /* front_accept.c */
 void eng_front_accept(struct eng_front *front);
 void eng_front_listen(struct eng_front *front, int on);
@@ -70,6 +84,16 @@ void eng_front_progress(struct eng_front *front, uint32_t slot);
 void eng_front_read(struct eng_front *front, uint32_t slot);
 /* Go on with what is held and was not told to Python. */
 void eng_front_resume(struct eng_front *front, uint32_t slot);
+
+/* front_stream.c: bytes in and out, through TLS where there is some, never waiting. */
+enum eng_stream_answer { ENG_STREAM_GONE = 0, ENG_STREAM_AGAIN = -1, ENG_STREAM_AGAIN_TO_WRITE = -2 };
+ssize_t eng_stream_read(const struct eng_connection *connection, uint8_t *data, size_t data_len);
+ENG_MUST_USE(eng_stream_read);
+/* How many were taken; -1 where the peer is gone. */
+ssize_t eng_stream_write(const struct eng_connection *connection, const uint8_t *data, size_t data_len);
+ENG_MUST_USE(eng_stream_write);
+/* Say that nothing more comes, and read what the peer has sent meanwhile. */
+void eng_stream_finish(const struct eng_connection *connection, uint8_t *scratch, size_t scratch_len);
 
 /* front_write.c: each may close the connection; where it tells, 1 says that it is still there. */
 int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len);

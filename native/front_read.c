@@ -1,9 +1,5 @@
 #include "front_internal.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-
 #include "mqtt_connect.h"
 #include "mqtt_frame.h"
 
@@ -56,6 +52,8 @@ static void ask(struct eng_front *front, uint32_t slot, struct view *view, size_
     event = eng_front_tell(front, kind, slot);
     event->data = connection->in.bytes;
     event->data_len = len;
+    if (connection->tls != NULL)
+        event->peer = eng_tls_connection_peer(connection->tls, &event->peer_len);
     event->device_id_len = eng_sessions_device_id(front->sessions, connection->session, &event->device_id);
 }
 
@@ -155,6 +153,8 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
     connection->state = ENG_CONNECTION_LIVE;
     connection->version = connect.protocol_version;
     connection->client_maximum = connect.maximum_packet_size;
+    if (connection->tls != NULL)
+        eng_tls_connection_forget(connection->tls);
     front->counts.known_good++;
     front->live++;
     eng_front_begin(front, slot);
@@ -231,7 +231,8 @@ void eng_front_resume(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     struct view view = {.data = connection->in.bytes, .len = connection->in.len, .is_held = 1};
 
-    (void)take(front, slot, &view);
+    if (take(front, slot, &view) && connection->tls != NULL)
+        eng_front_enqueue(front, slot);
 }
 
 void eng_front_read(struct eng_front *front, uint32_t slot)
@@ -240,13 +241,13 @@ void eng_front_read(struct eng_front *front, uint32_t slot)
 
     for (int reads = 0; reads < ENG_FRONT_READS; reads++) {
         struct view view = {.data = front->scratch};
-        const ssize_t got = recv(connection->fd, front->scratch, sizeof front->scratch, MSG_DONTWAIT);
+        const ssize_t got = eng_stream_read(connection, front->scratch, sizeof front->scratch);
 
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-            eng_front_watch_for(front, slot, EPOLLIN);
+        if (got == ENG_STREAM_AGAIN || got == ENG_STREAM_AGAIN_TO_WRITE) {
+            eng_front_watch_for(front, slot, got == ENG_STREAM_AGAIN ? EPOLLIN : EPOLLOUT);
             return;
         }
-        if (got <= 0) {
+        if (got == ENG_STREAM_GONE) {
             eng_front_forget(front, slot);
             return;
         }
@@ -260,7 +261,12 @@ void eng_front_read(struct eng_front *front, uint32_t slot)
             }
             view = (struct view){.data = connection->in.bytes, .len = connection->in.len, .is_held = 1};
         }
-        if (!take(front, slot, &view) || (size_t)got < sizeof front->scratch)
+        if (!take(front, slot, &view))
+            return;
+        /* What is left in the socket epoll will tell; what libssl has read ahead it cannot. */
+        if (connection->tls == NULL && (size_t)got < sizeof front->scratch)
             return;
     }
+    if (connection->tls != NULL)
+        eng_front_enqueue(front, slot);
 }

@@ -31,6 +31,8 @@ int eng_front_admit(struct eng_front *front, uint64_t name, const uint8_t *data,
     connection->client_maximum = client_maximum;
     connection->is_kept = keeps != 0;
     front->live++;
+    if (connection->tls != NULL)
+        eng_tls_connection_forget(connection->tls);
     eng_front_begin(front, slot);
     go_on(front, slot, data, data_len);
     eng_front_settle(front);
@@ -93,7 +95,8 @@ uint32_t eng_front_drain(struct eng_front *front, uint32_t most)
     for (uint32_t slot = 1; slot < room; slot++) {
         const uint8_t state = eng_connections_at(&front->connections, slot)->state;
 
-        if (state != ENG_CONNECTION_LIVE && state != ENG_CONNECTION_CONNECT_AWAITED)
+        if (state == ENG_CONNECTION_FREE || state == ENG_CONNECTION_VERDICT_ASKED ||
+            state == ENG_CONNECTION_SESSION_ASKED)
             continue;
         if (most == 0) {
             left++;

@@ -1,20 +1,5 @@
 #include "front_internal.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
-#define LAST_READS 8
-
-/* As much as the socket takes without waiting; -1 where the peer is gone. */
-static ssize_t send_now(const struct eng_connection *connection, const uint8_t *data, size_t data_len)
-{
-    const ssize_t sent = send(connection->fd, data, data_len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return 0;
-    return sent;
-}
-
 int eng_front_watch_for(struct eng_front *front, uint32_t slot, uint32_t events)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
@@ -55,7 +40,7 @@ int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data,
     if (data_len == 0)
         return 1;
     if (connection->out.len == 0)
-        sent = send_now(connection, data, data_len);
+        sent = eng_stream_write(connection, data, data_len);
     if (sent == (ssize_t)data_len)
         return 1;
     if (sent < 0 || !eng_held_append(&connection->out, data + sent, data_len - (size_t)sent)) {
@@ -70,7 +55,7 @@ int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data,
 void eng_front_flush(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    const ssize_t sent = send_now(connection, connection->out.bytes, connection->out.len);
+    const ssize_t sent = eng_stream_write(connection, connection->out.bytes, connection->out.len);
 
     if (sent < 0) {
         eng_front_forget(front, slot);
@@ -85,14 +70,12 @@ void eng_front_flush(struct eng_front *front, uint32_t slot)
 
 void eng_front_finish(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len)
 {
-    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    ssize_t sent = 0;
 
     if (data_len > 0 && connection->out.len == 0)
-        (void)send_now(connection, data, data_len);
-    /* A socket that is closed with unread bytes sends RST, which can overtake the answer that says why. */
-    (void)shutdown(connection->fd, SHUT_WR);
-    for (int reads = 0; reads < LAST_READS; reads++)
-        if (recv(connection->fd, front->scratch, sizeof front->scratch, MSG_DONTWAIT) <= 0)
-            break;
+        sent = eng_stream_write(connection, data, data_len);
+    if (sent >= 0)
+        eng_stream_finish(connection, front->scratch, sizeof front->scratch);
     eng_front_forget(front, slot);
 }

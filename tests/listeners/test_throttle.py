@@ -73,3 +73,54 @@ def test_memory_is_fixed_and_the_untouched_are_forgotten_first() -> None:
         counter.note_failure(PEER, f"new{number}", 0.0)
     assert not counter.is_exceeded(PEER, "pump", 0.0)
     assert len(counter) == 10
+
+
+def told(counter: Throttle) -> list[tuple[str, bool]]:
+    words: list[tuple[str, bool]] = []
+    counter.tell(lambda prefix, is_blocked: words.append((prefix, is_blocked)))
+    return words
+
+
+def test_watchers_are_told_of_a_prefix_once_and_when_its_last_penalty_is_over() -> None:
+    counter = throttle()
+    words = told(counter)
+    for device, at in (("pump", 0.0), ("valve", 10.0)):
+        for _ in range(15):
+            counter.note_failure(PEER, device, at)
+    assert words == [(PEER.prefix, True)]
+    counter.expire(300.0)
+    assert words == [(PEER.prefix, True)]
+    counter.expire(310.0)
+    assert words == [(PEER.prefix, True), (PEER.prefix, False)]
+
+
+def test_watchers_are_told_of_a_success_that_ends_the_penalty() -> None:
+    counter = throttle(failures_per_address=3)
+    words = told(counter)
+    for _ in range(3):
+        counter.note_failure(PEER, "pump", 0.0)
+    counter.note_success(PEER, "valve")
+    assert words == [(PEER.prefix, True), (PEER.prefix, False)]
+    assert not counter.is_exceeded(PEER, "valve", 0.0)
+
+
+def test_penalty_that_is_prolonged_ends_with_the_last_failure() -> None:
+    counter = throttle()
+    words = told(counter)
+    for at in (0.0, 50.0):
+        for _ in range(15):
+            counter.note_failure(PEER, "pump", at)
+    counter.expire(349.9)
+    assert words == [(PEER.prefix, True)]
+    counter.expire(350.0)
+    assert words[-1] == (PEER.prefix, False)
+
+
+def test_watchers_are_told_of_what_is_forgotten_for_want_of_room() -> None:
+    counter = throttle(failures_per_pair=1, failure_entries=4)
+    words = told(counter)
+    counter.note_failure(PEER, "pump", 0.0)
+    for device in ("a", "b", "c"):
+        counter.note_failure(OTHER, device, 0.0)
+    assert (PEER.prefix, False) in words
+    assert not counter.is_exceeded(PEER, "pump", 0.0)

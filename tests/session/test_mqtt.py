@@ -5,7 +5,16 @@ import pytest
 
 from engine.claims.claim import SecretClaim
 from engine.limits import Limits
-from engine.session.mqtt import Broken, ClaimMade, Discarded, MqttConversation, Refused
+from engine.session.mqtt import (
+    Broken,
+    ClaimMade,
+    Discarded,
+    MqttConversation,
+    Refused,
+    keep_alive_in_force,
+    write_accepted,
+    write_closed,
+)
 from engine.session.table import CloseReason
 from engine.verdict.outcome import Accepted, Reason, Rejected
 from tests.helpers.mqtt_packets import (
@@ -265,3 +274,62 @@ def test_verdict_for_a_conversation_that_ended_meanwhile_changes_nothing() -> No
     assert talk.is_over
     talk.receive_data(PINGREQ)
     assert talk.data_to_send() == b""
+
+
+def resumed(version: int = 4, client_maximum: int | None = None) -> MqttConversation:
+    return MqttConversation.resumed(Limits(), device_id="pump", version=version, client_maximum=client_maximum)
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("which", range(5))
+def test_resumed_session_answers_as_the_one_that_it_stands_for(version: int, which: int) -> None:
+    packet = (
+        PINGREQ,
+        publish_packet("t", b"x", qos=1, version=version),
+        publish_packet("t", b"x", qos=2, version=version),
+        subscribe_packet((OWN, 1), ("#", 0), version=version),
+        b"\x00\x00",
+    )[which]
+    live, again = connected(version), resumed(version)
+    for talk in (live, again):
+        talk.receive_data(packet)
+    assert again.data_to_send() == live.data_to_send()
+    assert again.next_event() == live.next_event()
+    assert (again.is_over, again.is_resumable) == (live.is_over, live.is_resumable)
+
+
+def test_session_is_resumable_until_something_is_kept_of_it() -> None:
+    talk = connected()
+    assert talk.is_resumable
+    talk.receive_data(PINGREQ[:1])
+    assert not talk.is_resumable
+    talk.receive_data(PINGREQ[1:])
+    assert talk.is_resumable
+    talk.receive_data(subscribe_packet((OWN, 1)))
+    assert not talk.is_resumable
+    assert not conversation().is_resumable
+
+
+def test_resumed_session_keeps_the_clients_maximum_packet_size() -> None:
+    talk = resumed(5, client_maximum=3)
+    talk.receive_data(publish_packet("t", b"x", qos=1, version=5))
+    assert talk.data_to_send() == b""
+
+
+@pytest.mark.parametrize(
+    ("version", "asked", "in_force"), [(4, 60, 60), (5, 60, 60), (5, 0, 1200), (5, 1, 30), (5, 65535, 1200)]
+)
+def test_ready_connack_is_what_the_conversation_writes(version: int, asked: int, in_force: int) -> None:
+    """C writes it from a copy made before (listeners/native_mqtt.py)."""
+    talk = conversation()
+    talk.receive_data(connect(version, keep_alive=asked))
+    talk.receive_verdict(ACCEPTED)
+    assert talk.data_to_send() == write_accepted(version, asked, Limits(), is_expiry_asked=False)
+    assert talk.keep_alive_seconds == in_force == keep_alive_in_force(version, asked, Limits())
+
+
+@pytest.mark.parametrize("reason", CloseReason)
+def test_ready_disconnect_is_what_the_conversation_writes(reason: CloseReason) -> None:
+    talk = connected(5)
+    talk.close(reason)
+    assert talk.data_to_send() == write_closed(reason)

@@ -1,0 +1,60 @@
+#define _GNU_SOURCE /* POLLRDHUP */
+
+#include "front_internal.h"
+#include "tls_fault.h"
+
+#include <poll.h>
+
+/* A client that has given up is not worth a millisecond of arithmetic. */
+static int has_left(const struct eng_connection *connection)
+{
+    struct pollfd asked = {.fd = connection->fd, .events = POLLRDHUP};
+
+    return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t fault)
+{
+    eng_front_tell(front, ENG_FRONT_HANDSHAKE_FAILED, slot)->fault = fault;
+    eng_front_forget(front, slot);
+}
+
+/* TLS takes memory only when its turn has come, and by the context of that moment. */
+static int open_tls(struct eng_front *front, struct eng_connection *connection)
+{
+    if (connection->tls == NULL)
+        connection->tls = eng_tls_connection_open(front->tls, connection->fd);
+    return connection->tls != NULL;
+}
+
+void eng_front_handshake(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    int answer;
+
+    if (has_left(connection)) {
+        eng_front_handshake_failed(front, slot, ENG_FAULT_PEER_GONE);
+        return;
+    }
+    if (!open_tls(front, connection)) {
+        eng_front_handshake_failed(front, slot, ENG_FAULT_OTHER);
+        return;
+    }
+    answer = eng_tls_connection_handshake(connection->tls, front->now);
+    eng_front_progress(front, slot);
+    switch (answer) {
+    case ENG_TLS_WANT_READ:
+        (void)eng_front_watch_for(front, slot, EPOLLIN | EPOLLONESHOT);
+        return;
+    case ENG_TLS_WANT_WRITE:
+        (void)eng_front_watch_for(front, slot, EPOLLOUT | EPOLLONESHOT);
+        return;
+    case 1:
+        connection->state = ENG_CONNECTION_CONNECT_AWAITED;
+        eng_front_read(front, slot);
+        return;
+    default:
+        eng_stream_finish(connection, front->scratch, sizeof front->scratch);
+        eng_front_handshake_failed(front, slot, (uint8_t)eng_tls_connection_fault(connection->tls));
+    }
+}

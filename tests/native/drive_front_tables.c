@@ -1,0 +1,236 @@
+/* Compares native/timers.c, prefixes.c, connection.c and sessions.c with the plainest thing that does the same, over
+ * random steps; argv[1] seeds them. Exits 0 where they agree, else says where. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+#include "prefixes.h"
+#include "sessions.h"
+#include "timers.h"
+
+#define STEPS 200000
+#define NUMBERS 64
+
+static uint64_t state;
+
+static uint64_t dice(uint64_t sides)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state % sides;
+}
+
+static void check(int holds, const char *what)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+static void take_due(struct eng_timers *timers, uint64_t deadlines[NUMBERS], uint64_t now)
+{
+    uint32_t number;
+
+    while ((number = eng_timers_due(timers, now)) != ENG_TIMERS_NONE) {
+        check(number < NUMBERS && deadlines[number] != 0, "a timer rang that was not armed");
+        check(deadlines[number] <= now, "a timer rang early");
+        deadlines[number] = 0;
+        /* What rings may arm itself and others anew. */
+        if (dice(4) == 0) {
+            const uint32_t other = (uint32_t)dice(NUMBERS);
+
+            deadlines[other] = now + dice(3) * dice(100);
+            eng_timers_arm(timers, other, deadlines[other]);
+        }
+    }
+}
+
+static void drive_timers(void)
+{
+    struct eng_timers timers;
+    uint64_t deadlines[NUMBERS] = {0}, now = 1000000;
+
+    eng_timers_open(&timers, now);
+    check(eng_timers_reserve(&timers, NUMBERS), "memory");
+    check(eng_timers_next_ms(&timers) == UINT64_MAX, "an empty wheel has a deadline");
+    for (int step = 0; step < STEPS; step++) {
+        const uint32_t number = (uint32_t)dice(NUMBERS);
+        uint64_t earliest = UINT64_MAX;
+
+        switch (dice(4)) {
+        case 0:
+            deadlines[number] = now + (dice(8) == 0 ? dice(2000000) : dice(3000));
+            eng_timers_arm(&timers, number, deadlines[number]);
+            break;
+        case 1:
+            deadlines[number] = 0;
+            eng_timers_disarm(&timers, number);
+            break;
+        default:
+            now += dice(100) == 0 ? dice(300000) : dice(40);
+            take_due(&timers, deadlines, now);
+            for (int i = 0; i < NUMBERS; i++) {
+                check(deadlines[i] == 0 || deadlines[i] + 2 * ENG_TIMERS_TICK_MS > now, "a timer did not ring");
+                if (deadlines[i] != 0 && deadlines[i] < earliest)
+                    earliest = deadlines[i];
+            }
+            check(eng_timers_next_ms(&timers) == UINT64_MAX
+                      ? earliest == UINT64_MAX
+                      : eng_timers_next_ms(&timers) <= earliest + 2 * ENG_TIMERS_TICK_MS,
+                  "the next deadline is told too late");
+        }
+    }
+    eng_timers_close(&timers);
+}
+
+static void drive_prefixes(void)
+{
+    enum { MOST = 8, ADDRESSES = 16 };
+    const uint8_t key[16] = "0123456789abcdef";
+    uint32_t counts[ADDRESSES] = {0}, used = 0;
+    struct eng_prefixes prefixes;
+
+    check(eng_prefixes_open(&prefixes, key, MOST), "memory");
+    for (int step = 0; step < STEPS; step++) {
+        const uint8_t which = (uint8_t)dice(ADDRESSES);
+        /* Of an IPv6 address the last half does not count, of a mapped IPv4 one all does. */
+        uint8_t address[16] = {[7] = which, [15] = (uint8_t)dice(256)}, prefix[16];
+
+        if (which >= ADDRESSES / 2)
+            memcpy(address, (uint8_t[16]){[10] = 0xff, [11] = 0xff, [15] = which}, 16);
+        eng_prefix_of(address, prefix);
+        check(eng_prefixes_count(&prefixes, prefix) == counts[which], "a prefix is counted wrongly");
+        if (dice(2) == 0) {
+            const int fits = counts[which] > 0 || used < MOST;
+
+            check(eng_prefixes_add(&prefixes, prefix) == fits, "a prefix fits or does not, wrongly");
+            used += fits && counts[which] == 0;
+            counts[which] += (uint32_t)fits;
+        } else {
+            eng_prefixes_remove(&prefixes, prefix);
+            used -= counts[which] == 1;
+            counts[which] -= counts[which] > 0;
+        }
+    }
+    eng_prefixes_close(&prefixes);
+}
+
+static void drive_connections(void)
+{
+    enum { MOST = 3000 };
+    static uint64_t names[MOST];
+    struct eng_connections connections;
+    uint32_t open = 0, slot;
+
+    check(eng_connections_open(&connections, MOST), "memory");
+    for (int step = 0; step < STEPS; step++) {
+        const uint64_t place = dice(MOST);
+
+        if (names[place] != 0) {
+            check(eng_connections_find(&connections, names[place], &slot) != NULL, "a connection is not found");
+            check(eng_held_append(&eng_connections_at(&connections, slot)->in, (uint8_t *)&place, sizeof place), "memory");
+            eng_connections_release(&connections, slot);
+            check(eng_connections_find(&connections, names[place], &slot) == NULL, "a stale name finds something");
+            names[place] = 0;
+            open--;
+            continue;
+        }
+        slot = eng_connections_take(&connections);
+        check(slot != 0 && slot != ENG_CONNECTION_NONE, "no slot is free");
+        names[place] = eng_connections_name(&connections, slot);
+        open++;
+        check(connections.open == open, "the open ones are counted wrongly");
+    }
+    while (eng_connections_take(&connections) != ENG_CONNECTION_NONE)
+        open++;
+    check(open >= MOST - 1 && open < MOST + 2048, "there are as many slots as were asked for, in whole chunks");
+    eng_connections_close(&connections);
+}
+
+static void drive_held(void)
+{
+    static uint8_t expected[200000], data[5000];
+    struct eng_held held = {0};
+    size_t len = 0;
+
+    for (int step = 0; step < STEPS / 20; step++) {
+        const size_t count = dice(sizeof data);
+
+        if (dice(2) == 0 && len + count <= sizeof expected) {
+            for (size_t i = 0; i < count; i++)
+                data[i] = expected[len + i] = (uint8_t)dice(256);
+            check(eng_held_append(&held, data, count), "memory");
+            len += count;
+        } else {
+            const size_t dropped = count < len ? count : len;
+
+            eng_held_drop(&held, count);
+            len -= dropped;
+            memmove(expected, expected + dropped, len);
+        }
+        check(held.len == len && (len == 0 || memcmp(held.bytes, expected, len) == 0), "held bytes differ");
+        check(held.room <= 2 * len + 2 * sizeof data + 256 || held.room <= 2 * sizeof expected, "too much is held");
+    }
+    eng_held_drop(&held, len);
+    check(held.bytes == NULL, "memory is kept for nothing");
+}
+
+static int is_same(const struct eng_session *one, const struct eng_session *other)
+{
+    return one->handle == other->handle && one->connection == other->connection && one->since == other->since &&
+           one->front == other->front;
+}
+
+static void drive_sessions(void)
+{
+    enum { DEVICES = 1500 };
+    static struct eng_session entered[DEVICES];
+    const uint8_t key[16] = "fedcba9876543210", *told;
+    struct eng_sessions *sessions = eng_sessions_open(key);
+    struct eng_session found;
+    size_t count = 0;
+
+    check(sessions != NULL, "memory");
+    for (int step = 0; step < STEPS; step++) {
+        const uint64_t device = dice(DEVICES);
+        char id[32];
+        const size_t id_len = (size_t)snprintf(id, sizeof id, "device-%lu", (unsigned long)device);
+
+        eng_sessions_find(sessions, (uint8_t *)id, id_len, &found);
+        check(is_same(&found, &entered[device]), "a session is not as it was entered");
+        if (dice(2) == 0) {
+            const struct eng_session session = {.connection = dice(1000), .since = (double)step, .front = 1};
+            struct eng_session before;
+            const uint64_t handle = eng_sessions_attach(sessions, (uint8_t *)id, id_len, &session, &before);
+
+            check(is_same(&before, &entered[device]), "what is taken over is told wrongly");
+            check(handle != 0 && handle != before.handle, "a handle is used twice");
+            check(before.handle == 0 || !eng_sessions_detach(sessions, before.handle), "a stale handle detaches");
+            count += entered[device].handle == 0;
+            entered[device] = session;
+            entered[device].handle = handle;
+            check(eng_sessions_device_id(sessions, handle, &told) == id_len && memcmp(told, id, id_len) == 0, "whose?");
+        } else {
+            check(eng_sessions_detach(sessions, entered[device].handle) == (entered[device].handle != 0), "detached?");
+            count -= entered[device].handle != 0;
+            entered[device] = (struct eng_session){0};
+        }
+        check(eng_sessions_count(sessions) == count, "the sessions are counted wrongly");
+    }
+    eng_sessions_close(sessions);
+}
+
+int main(int argc, char **argv)
+{
+    state = 0x9e3779b97f4a7c15 ^ (argc > 1 ? strtoull(argv[1], NULL, 10) : 0);
+    drive_timers();
+    drive_prefixes();
+    drive_connections();
+    drive_held();
+    drive_sessions();
+    return 0;
+}
