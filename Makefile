@@ -12,11 +12,11 @@ DONE := .venv/done
 VENV := $(DONE)/venv
 PROJECT := $(DONE)/project
 
-.PHONY: help setup demo check test gate bench fuzz lock clean
+.PHONY: help setup demo check test gate bench fuzz aws-lc test-aws-lc lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(PROJECT) $(DONE)/demo ## make .venv, build the native module, install what running needs
 
@@ -48,6 +48,15 @@ fuzz: $(PROJECT) $(DONE)/test ## fuzz every parser for SECONDS each (60)
 	@set -e; for target in tests/fuzz/fuzz_*.py; do \
 	    echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(SECONDS); done
 
+# Static libraries, from a pinned Cargo package; build.py links them from then on. `rm -r .cache/aws-lc` for the system's.
+AWS_LC := .cache/aws-lc/lib/libssl.a
+aws-lc: ## build AWS-LC's libssl and libcrypto, which are faster than the system's, and link them
+	@test -e $(AWS_LC) || .ci/aws-lc .cache/aws-lc
+	@$(MAKE) --no-print-directory setup
+
+test-aws-lc: setup $(DONE)/test ## the tests of native/ on AWS-LC, where its package is to be had
+	.ci/test-aws-lc $(BIN)/python
+
 # The lists are made by uv 0.13.9 (`pip install uv==0.13.9`); wheel hashes of every platform are in them.
 LOCK := $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11
 lock: ## resolve requirements/*.txt anew
@@ -70,6 +79,6 @@ $(SETS:%=$(DONE)/%): $(DONE)/%: requirements/%.txt $(VENV)
 	@touch $@
 
 # --no-build-isolation: with the build requirements that are locked. --no-deps: the requirements are locked as well.
-$(PROJECT): $(wildcard native/*.c native/*.h) build.py setup.py pyproject.toml $(DONE)/build
+$(PROJECT): $(wildcard native/*.c native/*.h .cache/aws-lc/lib/*.a) build.py setup.py pyproject.toml $(DONE)/build
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
