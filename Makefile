@@ -12,7 +12,7 @@ DONE := .venv/done
 VENV := $(DONE)/venv
 PROJECT := $(DONE)/project
 
-.PHONY: help setup demo check test gate bench fuzz fuzz-native lock clean
+.PHONY: help setup demo check test gate bench fuzz fuzz-native aws-lc test-aws-lc lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -61,7 +61,16 @@ fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
 	    "apt-get install clang libclang-rt-14-dev (or CLANG=...)" >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(CLANG) -std=c11 -Wall -Wextra -Werror -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -Inative $< $(wildcard native/*.c) -lcrypto -o $@
+	    -Inative $< $(wildcard native/*.c) -lssl -lcrypto -o $@
+
+# Static libraries, from a pinned Cargo package; build.py links them from then on. `rm -r .cache/aws-lc` for the system's.
+AWS_LC := .cache/aws-lc/lib/libssl.a
+aws-lc: ## build AWS-LC's libssl and libcrypto, which are faster than the system's, and link them
+	@test -e $(AWS_LC) || .ci/aws-lc .cache/aws-lc
+	@$(MAKE) --no-print-directory setup
+
+test-aws-lc: setup $(DONE)/test ## the tests of native/ on AWS-LC, where its package is to be had
+	.ci/test-aws-lc $(BIN)/python
 
 # The lists are made by uv 0.13.9 (`pip install uv==0.13.9`); wheel hashes of every platform are in them.
 LOCK := $(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11
@@ -85,6 +94,6 @@ $(SETS:%=$(DONE)/%): $(DONE)/%: requirements/%.txt $(VENV)
 	@touch $@
 
 # --no-build-isolation: with the build requirements that are locked. --no-deps: the requirements are locked as well.
-$(PROJECT): $(wildcard native/*.c native/*.h) build.py setup.py pyproject.toml $(DONE)/build
+$(PROJECT): $(wildcard native/*.c native/*.h .cache/aws-lc/lib/*.a) build.py setup.py pyproject.toml $(DONE)/build
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,8 +1,11 @@
 """Builds the native module engine.gate._native with cffi; setup.py names it, `pip wheel .` and `pip install .` run it.
 
-Every native/*.c is compiled in; every native/*.cdef.h is read by C and by cffi alike.
+Every native/*.c is compiled in; every native/*.cdef.h is read by C and by cffi alike. libssl and libcrypto are those
+below KEYTURN_LIBSSL_PREFIX, else AWS-LC's where `make aws-lc` has built them, else the system's OpenSSL
+(KEYTURN_LIBSSL_PREFIX= says so).
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +21,24 @@ HEADERS = sorted(NATIVE.glob("*.h"))
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
 HARDENING = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-fvisibility=hidden"]
 
+PREFIX = os.environ.get("KEYTURN_LIBSSL_PREFIX", ".cache/aws-lc" if Path(".cache/aws-lc/lib/libssl.a").exists() else "")
+
+
+def library_flags(prefix: str) -> tuple[list[str], list[str]]:
+    """What to compile and to link with, for the library below `prefix` ("": the system's).
+
+    A static one stays inside the module: its symbols are not seen from outside, and ours bind to it first. Else they
+    might meet those of the libssl that Python's ssl module has loaded.
+    """
+    if not prefix:
+        return [], ["-lssl", "-lcrypto"]
+    root = Path(prefix).absolute()
+    hidden = ["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"]
+    return ["-isystem", f"{root}/include"], [*hidden, f"{root}/lib/libssl.a", f"{root}/lib/libcrypto.a", "-lpthread"]
+
+
+COMPILE, LINK = library_flags(PREFIX)
+
 ffibuilder = FFI()
 for header in HEADERS:
     if header.name.endswith(".cdef.h"):
@@ -28,7 +49,6 @@ ffibuilder.set_source(
     sources=[str(source) for source in SOURCES],
     depends=[str(header) for header in HEADERS],
     include_dirs=[str(NATIVE)],
-    libraries=["crypto"],
-    extra_compile_args=[*WARNINGS, *HARDENING, "-O2"],
-    extra_link_args=["-Wl,-z,relro,-z,now"],
+    extra_compile_args=[*WARNINGS, *HARDENING, "-O2", *COMPILE],
+    extra_link_args=["-Wl,-z,relro,-z,now", *LINK],
 )

@@ -248,7 +248,7 @@ static int recall(struct eng_chain *chain, const struct eng_anchors *anchors, co
 
     if (known == NULL || now < known->since || now >= known->until)
         return 0;
-    anchor = eng_anchors_find(anchors, known->identity);
+    anchor = eng_anchors_find(anchors, known->identity, sizeof known->identity);
     if (anchor == NULL)
         return 0;
     verdict->anchor = anchor->place;

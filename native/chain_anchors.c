@@ -136,19 +136,20 @@ struct eng_anchor *const *eng_anchors_named(const struct eng_anchors *anchors, c
     return anchors->by_name + low;
 }
 
-const struct eng_anchor *eng_anchors_find(const struct eng_anchors *anchors, const uint8_t identity[ENG_DIGEST_BYTES])
+const struct eng_anchor *eng_anchors_find(const struct eng_anchors *anchors, const uint8_t *identity,
+                                          size_t identity_len)
 {
     size_t low = 0, high = anchors->readable;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (memcmp(anchors->by_identity[middle]->identity, identity, ENG_DIGEST_BYTES) < 0)
+        if (memcmp(anchors->by_identity[middle]->identity, identity, identity_len) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == anchors->readable || memcmp(anchors->by_identity[low]->identity, identity, ENG_DIGEST_BYTES) != 0)
+    if (low == anchors->readable || memcmp(anchors->by_identity[low]->identity, identity, identity_len) != 0)
         return NULL;
     return anchors->by_identity[low];
 }

@@ -29,8 +29,9 @@ struct eng_anchors {
 struct eng_anchor *const *eng_anchors_named(const struct eng_anchors *anchors, const X509_NAME *name, size_t *count);
 ENG_MUST_USE(eng_anchors_named);
 
-/* The anchor with this identity, or NULL. */
-const struct eng_anchor *eng_anchors_find(const struct eng_anchors *anchors, const uint8_t identity[ENG_DIGEST_BYTES]);
+/* The first of the anchors whose identity begins with these octets (all 32, or fewer), or NULL. */
+const struct eng_anchor *eng_anchors_find(const struct eng_anchors *anchors, const uint8_t *identity,
+                                          size_t identity_len);
 ENG_MUST_USE(eng_anchors_find);
 
 #endif

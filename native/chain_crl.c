@@ -31,7 +31,7 @@ static int read_entries(struct eng_crl *crl)
 {
     STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl->crl);
 
-    for (int i = 0; i < sk_X509_REVOKED_num(entries); i++)
+    for (int i = 0; i < (int)sk_X509_REVOKED_num(entries); i++)
         if (!read_entry(crl, sk_X509_REVOKED_value(entries, i)))
             return 0;
     return 1;

@@ -45,7 +45,7 @@ int eng_extensions_is_readable(X509_EXTENSION *extension)
 
 static int are_names(const GENERAL_NAMES *names)
 {
-    for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++)
+    for (int i = 0; names != NULL && i < (int)sk_GENERAL_NAME_num(names); i++)
         if (!eng_names_is_well_formed(sk_GENERAL_NAME_value(names, i), 0))
             return 0;
     return 1;
@@ -54,10 +54,10 @@ static int are_names(const GENERAL_NAMES *names)
 /* RFC 5280 section 4.2.1.4 knows two qualifiers; so does the reference's parser. */
 static int are_policies(const CERTIFICATEPOLICIES *policies)
 {
-    for (int i = 0; policies != NULL && i < sk_POLICYINFO_num(policies); i++) {
+    for (int i = 0; policies != NULL && i < (int)sk_POLICYINFO_num(policies); i++) {
         const STACK_OF(POLICYQUALINFO) *qualifiers = sk_POLICYINFO_value(policies, i)->qualifiers;
 
-        for (int j = 0; qualifiers != NULL && j < sk_POLICYQUALINFO_num(qualifiers); j++) {
+        for (int j = 0; qualifiers != NULL && j < (int)sk_POLICYQUALINFO_num(qualifiers); j++) {
             int kind = OBJ_obj2nid(sk_POLICYQUALINFO_value(qualifiers, j)->pqualid);
 
             if (kind != NID_id_qt_cps && kind != NID_id_qt_unotice)
@@ -69,7 +69,7 @@ static int are_policies(const CERTIFICATEPOLICIES *policies)
 
 static int are_access_descriptions(const AUTHORITY_INFO_ACCESS *descriptions)
 {
-    for (int i = 0; descriptions != NULL && i < sk_ACCESS_DESCRIPTION_num(descriptions); i++)
+    for (int i = 0; descriptions != NULL && i < (int)sk_ACCESS_DESCRIPTION_num(descriptions); i++)
         if (!eng_names_is_well_formed(sk_ACCESS_DESCRIPTION_value(descriptions, i)->location, 0))
             return 0;
     return 1;
@@ -77,7 +77,7 @@ static int are_access_descriptions(const AUTHORITY_INFO_ACCESS *descriptions)
 
 static int are_distribution_points(const CRL_DIST_POINTS *points)
 {
-    for (int i = 0; points != NULL && i < sk_DIST_POINT_num(points); i++) {
+    for (int i = 0; points != NULL && i < (int)sk_DIST_POINT_num(points); i++) {
         const DIST_POINT *point = sk_DIST_POINT_value(points, i);
 
         if (!are_names(point->CRLissuer))

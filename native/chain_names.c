@@ -152,7 +152,7 @@ static int read_name(const GENERAL_NAME *name, struct eng_certificate *certifica
 
 static int read_subtrees(const STACK_OF(GENERAL_SUBTREE) *subtrees, struct eng_certificate *certificate)
 {
-    for (int i = 0; i < sk_GENERAL_SUBTREE_num(subtrees); i++) {
+    for (int i = 0; i < (int)sk_GENERAL_SUBTREE_num(subtrees); i++) {
         const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(subtrees, i)->base;
 
         if (!eng_names_is_well_formed(base, 1) || (base->type == GEN_DNS && find(base->d.dNSName, '*') != NULL))
@@ -173,7 +173,7 @@ int eng_names_read(struct eng_certificate *certificate)
     NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(certificate->x509, NID_name_constraints, NULL, NULL);
     int good = 1;
 
-    for (int i = 0; good && names != NULL && i < sk_GENERAL_NAME_num(names); i++)
+    for (int i = 0; good && names != NULL && i < (int)sk_GENERAL_NAME_num(names); i++)
         good = read_name(sk_GENERAL_NAME_value(names, i), certificate);
     if (constraints != NULL) {
         certificate->faults |= ENG_HAS_NAME_CONSTRAINTS;

@@ -3,12 +3,16 @@
 And hypothesis without its deadline: a busy machine is no fault of the code.
 """
 
+import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+import engine.gate
 
 CI = os.environ.get("CI") == "true"
 
@@ -23,7 +27,25 @@ PROGRAMS = {
     "valgrind": "valgrind",
 }
 
+OTHER_MODULE = os.environ.get("KEYTURN_NATIVE_MODULE")
+"""A second build of the native module, to test instead of the installed one: .ci/test-aws-lc."""
+
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
+
+
+def use_native_module(path: str) -> None:
+    """Before anything imports engine.gate._native."""
+    spec = importlib.util.spec_from_file_location("engine.gate._native", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert sys.modules.setdefault(spec.name, module) is module
+    engine.gate._native = module  # type: ignore[attr-defined]
+
+
+if OTHER_MODULE:
+    use_native_module(OTHER_MODULE)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""The boundary to native/: check lengths, call, map what comes back. The only module that imports engine.gate._native.
+"""The boundary to native/: check lengths, call, map what comes back. compiled_tls.py is its part for TLS.
 
 Types are checked by cffi itself: a `const uint8_t *` takes bytes and refuses str, bytearray, int and None (TypeError).
 Lengths come from the same object as the pointer, so that they cannot disagree.
@@ -46,7 +46,8 @@ class ChainVerifier:
 
     def __init__(self, limits: Limits) -> None:
         self._list_bytes = limits.certificate_list_bytes
-        self._chain = _gc(_native.lib.eng_chain_open(_chain_limits(limits)), _native.lib.eng_chain_close)
+        self.tables = _gc(_native.lib.eng_chain_open(_chain_limits(limits)), _native.lib.eng_chain_close)
+        """struct eng_chain *, for what verifies in C."""
         self._verdict = _native.ffi.new("struct eng_chain_verdict *")
 
     def __call__(
@@ -57,18 +58,19 @@ class ChainVerifier:
         if certificates is None:
             return RefusedChain(ChainReason.TOO_LARGE)
         verdict = self._verdict
-        prepared = anchors.prepared(self, self._prepare)
-        _done(_eng_chain_verify(self._chain, prepared, certificates, len(certificates), int(now), profile, verdict))
+        prepared = anchors.prepared(self, self.prepare)
+        _done(_eng_chain_verify(self.tables, prepared, certificates, len(certificates), int(now), profile, verdict))
         if verdict.reason:
             return RefusedChain(ChainReason(verdict.reason))
         return AcceptedChain(
             verdict.anchor, bytes(_native.ffi.buffer(verdict.anchor_sha256)), float(verdict.since), float(verdict.until)
         )
 
-    def _prepare(self, anchors: Sequence[Anchor]) -> "_native._Pointer":
+    def prepare(self, anchors: Sequence[Anchor]) -> "_native._Pointer":
+        """struct eng_anchors *, the caller's, sealed. MemoryError."""
         prepared = _gc(_native.lib.eng_anchors_open(len(anchors)), _native.lib.eng_anchors_close)
         for anchor in anchors:
-            _done(_native.lib.eng_anchors_add(prepared, self._chain, anchor.certificate, len(anchor.certificate)))
+            _done(_native.lib.eng_anchors_add(prepared, self.tables, anchor.certificate, len(anchor.certificate)))
             for crl in anchor.crls:
                 _done(_native.lib.eng_anchors_add_crl(prepared, crl, len(crl)))
         _done(_native.lib.eng_anchors_seal(prepared))
@@ -76,11 +78,11 @@ class ChainVerifier:
 
     @property
     def certificates_remembered(self) -> int:
-        return _native.lib.eng_chain_certificates_remembered(self._chain)
+        return _native.lib.eng_chain_certificates_remembered(self.tables)
 
     @property
     def chains_remembered(self) -> int:
-        return _native.lib.eng_chain_chains_remembered(self._chain)
+        return _native.lib.eng_chain_chains_remembered(self.tables)
 
 
 def _certificate_list(leaf: bytes, intermediates: Sequence[bytes], most: int) -> bytes | None:

@@ -9,6 +9,7 @@ class HandshakeFault(enum.Enum):
     # TLS: the alert that the peer was sent (RFC 8446 section 6)
     BAD_CERTIFICATE = "bad_certificate"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_REVOKED = "certificate_revoked"
     DECRYPT_ERROR = "decrypt_error"
     HANDSHAKE_FAILURE = "handshake_failure"
     PROTOCOL_VERSION = "protocol_version"

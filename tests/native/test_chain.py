@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from build import HARDENING, WARNINGS
+from build import COMPILE, HARDENING, LINK, WARNINGS
 from engine.gate import compiled
 from engine.gate.interface import ChainProfile
 from engine.limits import Limits
@@ -26,8 +26,8 @@ MUTATIONS = 600
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The driver, by the flags that the module itself is built with."""
     program = tmp_path_factory.mktemp("native") / "drive_chain"
-    command = ["gcc", *WARNINGS, *HARDENING, "-O1", "-g", f"-I{ROOT / 'native'}", *SANITIZE]
-    subprocess.run([*command, str(DRIVER), *SOURCES, "-lcrypto", "-o", str(program)], check=True)
+    command = ["gcc", *WARNINGS, *HARDENING, *COMPILE, "-O1", "-g", f"-I{ROOT / 'native'}", *SANITIZE]
+    subprocess.run([*command, str(DRIVER), *SOURCES, *LINK, "-o", str(program)], check=True)
     return program
 
 
@@ -107,9 +107,20 @@ def test_byte_read_past_the_list_is_caught(program: Path, tmp_path: Path) -> Non
     assert check in source
     faulty.write_text(source.replace(check, ""))
     others = [path for path in SOURCES if not path.endswith("chain_der.c")]
-    command = ["gcc", *HARDENING, "-O1", "-g", f"-I{ROOT / 'native'}", *SANITIZE, str(DRIVER), str(faulty), *others]
+    command = [
+        "gcc",
+        *HARDENING,
+        *COMPILE,
+        "-O1",
+        "-g",
+        f"-I{ROOT / 'native'}",
+        *SANITIZE,
+        str(DRIVER),
+        str(faulty),
+        *others,
+    ]
     broken = tmp_path / "broken"
-    subprocess.run([*command, "-lcrypto", "-o", str(broken)], check=True)
+    subprocess.run([*command, *LINK, "-o", str(broken)], check=True)
     run = drive(broken, [f"R{chains.fleet().root.der.hex()}", "L000004" + "3002027f"])
     assert run.returncode != 0
     assert "heap-buffer-overflow" in run.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build import HARDENING, WARNINGS
+from build import COMPILE, HARDENING, LINK, WARNINGS
 from engine.gate.reference.secret import VERIFY_SECRET, verify_secret
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +36,8 @@ def compile_driver(tmp_path: Path) -> Compile:
 
     def compile_with(source: Path, *flags: str) -> Path:
         program = tmp_path / "drive_secret"
-        command = ["gcc", *WARNINGS, *HARDENING, "-O2", "-g", f"-I{ROOT / 'native'}", *flags]
-        subprocess.run([*command, str(DRIVER), str(source), "-lcrypto", "-o", str(program)], check=True)
+        command = ["gcc", *WARNINGS, *HARDENING, *COMPILE, "-O2", "-g", f"-I{ROOT / 'native'}", *flags]
+        subprocess.run([*command, str(DRIVER), str(source), *LINK, "-o", str(program)], check=True)
         return program
 
     return compile_with
