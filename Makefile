@@ -12,7 +12,7 @@ DONE := .venv/done
 VENV := $(DONE)/venv
 PROJECT := $(DONE)/project
 
-.PHONY: help setup demo check test gate bench fuzz fuzz-native aws-lc test-aws-lc lock clean
+.PHONY: help setup demo check test gate bench bench-storm fuzz fuzz-native aws-lc test-aws-lc lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -36,11 +36,14 @@ gate: $(PROJECT) $(DONE)/bench ## native against reference; fails where native d
 
 bench: $(PROJECT) $(DONE)/bench ## every benchmark
 	$(BIN)/python -m pytest -p benchmark --quiet bench
-	$(BIN)/python -m bench.storm
+	$(BIN)/python -m bench.storm --scenarios plain,tls --rounds 3
 	$(BIN)/python -m bench.listing
 	$(BIN)/python -m bench.tls
 	$(BIN)/python -m bench.coap_storm
 	$(BIN)/python -m bench.enumeration
+
+bench-storm: $(PROJECT) $(DONE)/bench ## the storm against floor and mosquitto, into bench/results/ (ARGS="--scenarios plain --rounds 3")
+	$(BIN)/python -m bench.storm --results bench/results $(ARGS)
 
 # libFuzzer's own options; SECONDS a target.
 SECONDS ?= 60

@@ -53,7 +53,7 @@ def _report(node: BenchNode, names: list[str], options: argparse.Namespace) -> N
     print(f"first sight of {len(names)} devices, then {options.rounds} rounds of {options.registers} Registers,")
     print(f"{options.in_flight} in flight, node on core 0, client on core 1")
     rates, costs = [], []
-    clients = _clients(node.coap)
+    clients = _clients(node.address("coap"))
     for number in range(options.rounds + 1):
         count = options.registers if number else len(names)
         cpu, began = node.cpu_seconds(), time.perf_counter()

@@ -11,13 +11,18 @@ import argparse
 import math
 import statistics
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
-from bench.nodes import BenchNode, bench_node, connect_of
-from bench.storm import storm
+from bench.client import storm
+from bench.nodes import BenchNode, bench_node, device_line
 
 DEVICES = 500
 KINDS = ("unknown device", "wrong secret", "certificate device", "frozen, wrong secret")
+
+Try = tuple[int, str, float]
+"""Kind, the answer in hex, seconds from CONNECT to it."""
 
 
 def main() -> None:
@@ -26,33 +31,34 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=100_000)
     parser.add_argument("--in-flight", type=int, default=128)
     options = parser.parse_args()
-    with bench_node() as node:
-        packets = _packets(node)
-        cold: list[tuple[int, float]] = []
-        warm: list[tuple[int, float]] = []
-        answers: set[bytes] = set()
-
-        def taking(times: list[tuple[int, float]]) -> object:
-            def on_answer(number: int, answer: bytes, seconds: float) -> None:
-                answers.add(answer)
-                times.append((number % len(KINDS), seconds))
-
-            return on_answer
-
-        storm(node.mqtt, packets, len(packets), options.in_flight, taking(cold))
-        storm(node.mqtt, packets, options.tries, options.in_flight, taking(warm))
-    print(f"answers: {sorted(answer.hex(' ') for answer in answers)}")
+    with bench_node() as node, tempfile.TemporaryDirectory() as scratch:
+        devices = Path(scratch, "devices.tsv")
+        devices.write_text("".join(f"{line}\n" for line in _lines(node)))
+        address = node.addresses["mqtt"]
+        cold = _try(address, devices, len(KINDS) * DEVICES, options.in_flight)
+        warm = _try(address, devices, options.tries, options.in_flight)
+    answers = {answer for _kind, answer, _seconds in (*cold, *warm)}
+    print(f"answers: {sorted(answers)}")
     apart = [_table("cold", cold), _table("warm", warm)]
     if len(answers) != 1 or any(apart):
         sys.exit("the kinds can be told apart")
 
 
-def _packets(node: BenchNode) -> list[bytes]:
-    """CONNECTs of the four kinds in turn, each with a wrong password."""
-    product = {"name": "q", "device_type": "t", "protocol_type": "MQTT", "data_format": "json"}
-    product_id = node.post("/products", {**product, "service_capabilities": []})["product_id"]
+def _try(address: str, devices: Path, tries: int, in_flight: int) -> list[Try]:
+    """So many of them, each answered with code 4."""
+    samples = devices.with_name("samples")
+    result = storm(address, devices, connections=tries, in_flight=in_flight, expect=4, samples=samples)
+    if result.expected != tries:
+        sys.exit(f"not every try was refused: {result}")
+    lines = (line.split() for line in samples.read_text().splitlines())
+    return [(int(device) % len(KINDS), answer, int(nanoseconds) / 1e9) for device, answer, nanoseconds in lines]
+
+
+def _lines(node: BenchNode) -> list[str]:
+    """Devices of the four kinds in turn, each with a wrong password."""
+    product_id = node.add_product()
     wrong = "not-the-secret"
-    packets = []
+    lines = []
     for number, (known, _secret) in enumerate(node.register(DEVICES)):
         frozen = f"{product_id}_f{number}"
         certificate = f"{product_id}_c{number}"
@@ -61,14 +67,14 @@ def _packets(node: BenchNode) -> list[bytes]:
         by_certificate = {"auth_type": "CERTIFICATES"}
         node.post("/devices", {"node_id": f"c{number}", "product_id": product_id, "auth_info": by_certificate})
         unknown = f"{product_id}_u{number}"
-        packets += [connect_of(device_id, wrong) for device_id in (unknown, known, certificate, frozen)]
-    return packets
+        lines += [device_line(device_id, wrong) for device_id in (unknown, known, certificate, frozen)]
+    return lines
 
 
-def _table(what: str, times: Sequence[tuple[int, float]]) -> bool:
+def _table(what: str, tries: Sequence[Try]) -> bool:
     """Print the rows; whether any kind is told apart from the unknown devices."""
-    by_kind = [sorted(seconds for kind, seconds in times if kind == wanted) for wanted in range(len(KINDS))]
-    print(f"{what}: {len(times)} tries")
+    by_kind = [sorted(seconds for kind, _, seconds in tries if kind == wanted) for wanted in range(len(KINDS))]
+    print(f"{what}: {len(tries)} tries")
     is_apart = False
     for kind, sample in zip(KINDS, by_kind, strict=True):
         distance = _distance(by_kind[0], sample)

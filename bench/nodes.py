@@ -9,14 +9,29 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.cli.child import FREE_PORTS
 from tests.helpers.mqtt_credentials import credentials_of
-from tests.helpers.mqtt_packets import connect_packet
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_CALLERS = 32
+"""Calls at a time where many are made: the writer commits those that wait together."""
+
+
+class Cpu(NamedTuple):
+    """CPU seconds of a process, all its threads."""
+
+    user: float
+    system: float
+
+
+def cpu_of(pid: int) -> Cpu:
+    """What it has used, from /proc/PID/stat, to a tick (10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return Cpu(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
 
 
 class BenchNode(NamedTuple):
@@ -26,11 +41,6 @@ class BenchNode(NamedTuple):
     addresses: dict[str, str]
     ca: Path
     credentials: dict[str, str]
-
-    @property
-    def mqtt(self) -> tuple[str, int]:
-        """Where plain MQTT is served."""
-        return self.address("mqtt")
 
     @property
     def api(self) -> str:
@@ -51,51 +61,63 @@ class BenchNode(NamedTuple):
 
     def register(self, count: int) -> list[tuple[str, str]]:
         """Register so many devices of one MQTT product: (device_id, secret) of each."""
-        product = {"name": "p", "device_type": "t", "protocol_type": "MQTT", "data_format": "json"}
-        product_id = self.post("/products", {**product, "service_capabilities": []})["product_id"]
-        devices = []
-        for number in range(count):
+        product_id = self.add_product()
+
+        def add(number: int) -> tuple[str, str]:
             secret = f"{number:032x}"
             body = {"node_id": f"n{number}", "product_id": product_id, "auth_info": {"secret": secret}}
-            devices.append((str(self.post("/devices", body)["device_id"]), secret))
-        return devices
+            return str(self.post("/devices", body)["device_id"]), secret
+
+        with ThreadPoolExecutor(_CALLERS) as callers:
+            return list(callers.map(add, range(count)))
+
+    def add_product(self) -> str:
+        """Create an MQTT product; its product_id."""
+        product = {"name": "p", "device_type": "t", "protocol_type": "MQTT", "data_format": "json"}
+        return str(self.post("/products", {**product, "service_capabilities": []})["product_id"])
 
     def cpu_seconds(self) -> float:
-        """User and system time that the node has used, from /proc/PID/stat."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """User and system time that the node has used."""
+        return sum(cpu_of(self.pid))
 
 
-def connect_of(device_id: str, secret: str) -> bytes:
-    """The device's CONNECT of MQTT 3.1.1, with a judged time stamp."""
-    client_id, user_name, password = credentials_of(device_id, secret)
-    return connect_packet(client_id, user_name, password.encode())
+def device_line(device_id: str, secret: str) -> str:
+    """The device's line for the storm client: MQTT 3.1.1 or 5, with a judged time stamp."""
+    return "\t".join(credentials_of(device_id, secret))
 
 
-def _split(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host, int(port)
+def prepare(data: Path, native: str = "auto") -> dict[str, str]:
+    """Make a data directory, whose failed-attempt limits do not count loopback; the credentials of its project."""
+    command = [sys.executable, "-m", "engine", "init", "--data", data, "--json"]
+    made = subprocess.run(command, check=True, capture_output=True)
+    config = data / "keyturn.toml"
+    settings = f'native = "{native}"\nexempt_networks = ["127.0.0.0/8"]\n'
+    config.write_text(settings + config.read_text())
+    return dict(json.loads(made.stdout))
 
 
 @contextlib.contextmanager
-def bench_node(native: str = "auto") -> Iterator[BenchNode]:
-    """Serve on core 0 for the length of the block, and keep this process to core 1."""
-    keyturn = [sys.executable, "-m", "engine"]
+def serving(data: Path, credentials: dict[str, str]) -> Iterator[BenchNode]:
+    """Serve a prepared directory on core 0 for the length of the block."""
     with tempfile.TemporaryDirectory() as scratch:
-        data, ready = Path(scratch, "data"), Path(scratch, "ready.json")
-        made = subprocess.run([*keyturn, "init", "--data", data, "--json"], check=True, capture_output=True)
-        config = data / "keyturn.toml"
-        settings = f'native = "{native}"\nexempt_networks = ["127.0.0.0/8"]\n'
-        config.write_text(settings + config.read_text())
-        serve = [*keyturn, "serve", "--data", data, *FREE_PORTS]
-        with subprocess.Popen(["taskset", "-c", "0", *serve, "--ready-file", ready], stderr=subprocess.DEVNULL) as node:
+        ready = Path(scratch, "ready.json")
+        serve = [sys.executable, "-m", "engine", "serve", "--data", data, *FREE_PORTS, "--ready-file", ready]
+        with subprocess.Popen(["taskset", "-c", "0", *serve], stderr=subprocess.DEVNULL) as node:
             try:
                 while not ready.exists():
                     if node.poll() is not None:
                         sys.exit("the node did not start")
                     time.sleep(0.05)
-                os.sched_setaffinity(0, {1})
-                ca = data / "tls" / "ca.pem"
-                yield BenchNode(node.pid, json.loads(ready.read_text()), ca, json.loads(made.stdout))
+                yield BenchNode(node.pid, json.loads(ready.read_text()), data / "tls" / "ca.pem", credentials)
             finally:
                 node.terminate()
+
+
+@contextlib.contextmanager
+def bench_node(native: str = "auto") -> Iterator[BenchNode]:
+    """A node on a throw-away directory for the length of the block; this process is kept to core 1."""
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(scratch, "data")
+        with serving(data, prepare(data, native)) as node:
+            os.sched_setaffinity(0, {1})
+            yield node

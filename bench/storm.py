@@ -1,112 +1,93 @@
-"""Connections per second of a node on one core: `python -m bench.storm [--connections N] [--in-flight N] [--rounds N]`.
+"""The reconnection storm, compared: `python -m bench.storm [--scenarios plain,tls] [--rounds N] [--seconds S]`.
 
-A node is started on a throw-away data directory and pinned to one core; this client, an epoll loop on another core,
-keeps so many connections in flight: connect, CONNECT (3.1.1, HMAC password), CONNACK, close. Printed per round: the
-rate and the node's CPU time per connection (/proc/PID/stat); then the medians and the spread. With `--native never`
-the gate's references serve.
+The floor (a C server that checks nothing), Keyturn's fronts and Debian's mosquitto take turns, round by round, in one
+run: the server on core 0, one C client on core 1. Ratios compare the server's CPU time a connection (/proc/PID/stat),
+which is not bounded by the client. The table goes to stdout; with --results also into a directory, with JSON and SVG.
 """
 
 import argparse
-import contextlib
-import select
-import socket
-import statistics
+import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
-from bench.nodes import BenchNode, bench_node, connect_of
+from bench.fleet import Fleet, fleet_of
+from bench.report import LEGEND, Row, machine, table, write
+from bench.rivals import FLOOR, FRONTS, rivals
+from bench.scenarios import SCENARIOS, Bout, Figures, Scenario, Unsupported
 
-ACCEPTED = b"\x20\x02\0\0"
-_RESET_ON_CLOSE = b"\1\0\0\0\0\0\0\0"  # struct linger: no TIME_WAIT, so that ports do not run out
+_FEW, _MANY = 2_000, 10_000
+"""Devices: what keeps a closed loop from meeting itself, and what the memory of 10,000 sessions takes."""
 
 
 def main() -> None:
-    """Start a node, run the rounds, print the table."""
+    """Run the scenarios, print the table."""
     options = _options()
-    with bench_node(options.native) as node:
-        packets = [connect_of(*device) for device in node.register(options.devices)]
-        _report(node, packets, options)
+    scenarios = options.scenarios.split(",")
+    about = machine(" ".join(["python -m bench.storm", *sys.argv[1:]]))
+    rows: list[Row] = []
+    size = _MANY if any(SCENARIOS[name].is_fresh for name in scenarios) else _FEW
+    with fleet_of(size) as fleet:
+        os.sched_setaffinity(0, {1})
+        for name in scenarios:
+            found = _run(fleet, name, options)
+            print(table(found), flush=True)
+            rows += found
+    print(f"\n{LEGEND}")
+    if options.results is not None:
+        write(options.results, rows, {**about, "load_average_after": [round(one, 2) for one in os.getloadavg()]})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=20_000, help="per round")
-    parser.add_argument("--in-flight", type=int, default=256)
-    parser.add_argument("--devices", type=int, default=2_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="of: %(default)s")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--native", choices=("auto", "never"), default="auto")
-    return parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=3.0, help="per round and rival")
+    parser.add_argument("--fronts", default=",".join(FRONTS), help="Keyturn's settings of native")
+    parser.add_argument("--mqtt", type=int, choices=(4, 5), default=4, help="4 is 3.1.1")
+    parser.add_argument("--tls", choices=("1.2", "1.3"), default="1.3")
+    parser.add_argument("--results", type=Path, help="directory for storm.txt, storm.json, storm.svg")
+    options = parser.parse_args()
+    unknown = set(options.scenarios.split(",")) - set(SCENARIOS)
+    if unknown:
+        parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
+    return options
 
 
-def _report(node: BenchNode, packets: list[bytes], options: argparse.Namespace) -> None:
-    print(f"first sight of {len(packets)} devices, then {options.rounds} rounds of {options.connections} connections,")
-    print(f"{options.in_flight} in flight, node on core 0, client on core 1, native = {options.native}")
-    rates, costs = [], []
-    for number in range(options.rounds + 1):
-        connections = options.connections if number else len(packets)
-        cpu, began = node.cpu_seconds(), time.perf_counter()
-        answers: list[bytes] = []
-        storm(node.mqtt, packets, connections, options.in_flight, lambda _n, answer, _s: answers.append(answer))  # noqa: B023 - called within the round
-        rate = connections / (time.perf_counter() - began)
-        cost = (node.cpu_seconds() - cpu) / connections * 1e6
-        what = f"round {number}" if number else "first sight"
-        print(f"  {what:12} {rate:8.0f}/s  {cost:6.1f} us CPU  {answers.count(ACCEPTED)} accepted")
-        if answers.count(ACCEPTED) != connections:
-            sys.exit("not every connection was accepted")
-        if number:
-            rates.append(rate)
-            costs.append(cost)
-    print(
-        f"median {statistics.median(rates):.0f}/s ({min(rates):.0f} to {max(rates):.0f}), "
-        f"{statistics.median(costs):.1f} us of the node's CPU per connection ({min(costs):.1f} to {max(costs):.1f})"
-    )
+def _run(fleet: Fleet, name: str, options: argparse.Namespace) -> list[Row]:
+    """All rounds of a scenario: rivals take turns within a round."""
+    scenario = SCENARIOS[name]
+    print(f"{name}: {options.rounds} rounds", file=sys.stderr)
+    rounds: list[dict[str, Figures]] = []
+    batches = [1] * options.rounds if scenario.is_fresh else [options.rounds]
+    for batch in batches:
+        rounds += _rounds(fleet, scenario, batch, options)
+    first: dict[str, Row] = {}
+    for one in rounds:
+        for rival, figures in one.items():
+            row = first.setdefault(rival, Row(name, rival, [], []))
+            row.rounds.append(figures)
+            row.ratios.append(scenario.compare(figures, one[FLOOR]))
+    return list(first.values())
 
 
-def storm(
-    address: tuple[str, int],
-    packets: Sequence[bytes],
-    connections: int,
-    in_flight: int,
-    on_answer: Callable[[int, bytes, float], object],
-) -> None:
-    """So many connections, closed loop: on_answer(number, first bytes or b"", seconds from CONNECT to them)."""
-    poll = select.epoll()
-    live: dict[int, tuple[socket.socket, int]] = {}
-    sent_at: dict[int, float] = {}
-    started = 0
-
-    def start() -> None:
-        nonlocal started
-        sock = socket.socket()
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        sock.bind((f"127.0.{started // 20_000 % 200}.{2 + started % 200}", 0))
-        sock.connect_ex(address)
-        live[sock.fileno()] = (sock, started)
-        poll.register(sock.fileno(), select.EPOLLOUT)
-        started += 1
-
-    while started < min(in_flight, connections):
-        start()
-    while live:
-        for descriptor, events in poll.poll():
-            sock, number = live[descriptor]
-            if events == select.EPOLLOUT:
-                sent_at[descriptor] = time.perf_counter()
-                sock.send(packets[number % len(packets)])
-                poll.modify(descriptor, select.EPOLLIN)
-                continue
-            answer = b""
-            with contextlib.suppress(OSError):
-                answer = sock.recv(64)
-            on_answer(number, answer, time.perf_counter() - sent_at.pop(descriptor, time.perf_counter()))
-            poll.unregister(descriptor)
-            del live[descriptor]
-            sock.close()
-            if started < connections:
-                start()
-    poll.close()
+def _rounds(fleet: Fleet, scenario: Scenario, count: int, options: argparse.Namespace) -> list[dict[str, Figures]]:
+    """So many rounds on the same servers; each has the figures of every rival that does what the scenario needs."""
+    fronts: Sequence[str] = options.fronts.split(",")
+    rounds: list[dict[str, Figures]] = [{} for _ in range(count)]
+    unsupported: set[str] = set()
+    with rivals(fleet, fronts, str(options.mqtt)) as all_rivals:
+        for one in rounds:
+            for rival, services in all_rivals.items():
+                if scenario.wire not in services or rival in unsupported:
+                    continue
+                bout = Bout(fleet, services[scenario.wire], options.seconds, options.mqtt, options.tls)
+                try:
+                    one[rival] = scenario.round(bout)
+                except Unsupported as why:
+                    print(f"  {rival} is left out: {why}", file=sys.stderr)
+                    unsupported.add(rival)
+    return rounds
 
 
 if __name__ == "__main__":

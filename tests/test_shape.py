@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ENGINE = sorted((ROOT / "engine").rglob("*.py"))
 PYTHON = sorted(path for room in ("engine", "tests", "bench") for path in (ROOT / room).rglob("*.py"))
-C = sorted((ROOT / "native").glob("*.[ch]"))
+C = sorted(path for room in ("native", "bench/native") for path in (ROOT / room).glob("*.[ch]"))
 
 FILE_LINES = 400
 FUNCTION_LINES = 60

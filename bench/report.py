@@ -1,0 +1,124 @@
+"""What a comparison found, as a table, as JSON and as a picture: ratios first, medians with least and most."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.programs import libssl_prefix
+from bench.scenarios import SCENARIOS, Figures
+
+
+class Row(NamedTuple):
+    """A rival in a scenario; a ratio and figures for each round."""
+
+    scenario: str
+    rival: str
+    ratios: list[float]
+    rounds: list[Figures]
+
+    def median(self, figure: str) -> float | None:
+        """Over the rounds; None where the scenario has no such figure."""
+        return statistics.median(one[figure] for one in self.rounds) if figure in self.rounds[0] else None
+
+
+def machine(command: str) -> dict[str, object]:
+    """What the figures depend on, apart from the code."""
+    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    revision = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return {
+        "command": command,
+        "revision": revision.stdout.strip(),
+        "cpu": model.partition(": ")[2],
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "libssl": libssl_prefix() or subprocess.check_output(["openssl", "version"], text=True).strip(),
+        "load_average_before": [round(one, 2) for one in os.getloadavg()],
+    }
+
+
+LEGEND = "CPU, user, system: the server's seconds for 10,000 connections; above: user us above the floor's, for one"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A block a scenario; LEGEND explains the columns."""
+    lines = []
+    for name in dict.fromkeys(row.scenario for row in rows):
+        scenario = SCENARIOS[name]
+        lines.append(f"\n{scenario.what}: {scenario.figure}")
+        lines.append(
+            f"  {'':20} {'median':>7}  {'(least to most)':17} {'CPU':>7} {'user':>7} {'system':>7} {'above':>8}"
+            f" {'rate/s':>8} {'p50 ms':>8} {'p99 ms':>8}"
+        )
+        of_scenario = [row for row in rows if row.scenario == name]
+        lines += [_line(row, of_scenario[0]) for row in of_scenario]
+    lines.append(
+        "\nCPU, user, system: the server's seconds for 10,000 connections; above: user us above the floor, for one"
+    )
+    return "\n".join(lines)
+
+
+def _line(row: Row, floor: Row) -> str:
+    spread = f"({min(row.ratios):.2f} to {max(row.ratios):.2f})"
+    cells = [f"  {row.rival:20} {statistics.median(row.ratios):7.2f}  {spread:17}"]
+    cells += [_cell(row.median(figure), 7, 2, 1e-2) for figure in ("cpu_us", "user_us", "system_us")]
+    user, least = row.median("user_us"), floor.median("user_us")
+    cells.append(_cell(None if user is None or least is None else user - least, 8, 1))
+    cells.append(_cell(row.median("per_second"), 8, 0))
+    cells += [_cell(row.median(figure), 8, 2, 1e-3) for figure in ("p50_us", "p99_us")]
+    return " ".join(cells)
+
+
+def _cell(value: float | None, width: int, digits: int, scale: float = 1.0) -> str:
+    return " " * width if value is None else f"{value * scale:{width}.{digits}f}"
+
+
+def write(directory: Path, rows: Sequence[Row], about: dict[str, object]) -> None:
+    """storm.txt, storm.json and storm.svg."""
+    directory.mkdir(parents=True, exist_ok=True)
+    header = "\n".join(f"{name}: {value}" for name, value in about.items())
+    (directory / "storm.txt").write_text(f"{header}\n{table(rows)}\n\n{LEGEND}\n")
+    whole = {"about": about, "rows": [row._asdict() for row in rows]}
+    (directory / "storm.json").write_text(json.dumps(whole, indent=1) + "\n")
+    (directory / "storm.svg").write_text(picture(rows, about))
+
+
+_ROW, _LEFT, _WIDTH, _RIGHT = 18, 190, 420, 90
+_COLOURS = {"floor": "#9a9a9a", "mosquitto": "#c98a3d", "mosquitto anonymous": "#e0bd8c"}
+_OURS = "#2b6cb0"
+
+
+def picture(rows: Sequence[Row], about: dict[str, object]) -> str:
+    """SVG: a bar a rival and scenario for the median ratio, a line from least to most; a scale for each scenario."""
+    lines, y = [], 30
+    for name in dict.fromkeys(row.scenario for row in rows):
+        of_scenario = [row for row in rows if row.scenario == name]
+        heading = f"{SCENARIOS[name].what}: {SCENARIOS[name].figure}"
+        lines.append(f'<text x="10" y="{y + 12}" font-weight="bold">{escape(heading)}</text>')
+        y += _ROW + 2
+        largest = max(max(row.ratios) for row in of_scenario) or 1.0
+        for row in of_scenario:
+            lines += _bar(row, y, _WIDTH / largest)
+            y += _ROW
+        y += 10
+    caption = f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, {about['libssl']}"
+    lines.append(f'<text x="10" y="16" fill="#555">{escape(caption)}</text>')
+    width, height = _LEFT + _WIDTH + _RIGHT, y + 5
+    style = 'font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" {style}>'
+    return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *lines, "</svg>\n"])
+
+
+def _bar(row: Row, y: int, scale: float) -> Iterator[str]:
+    median = statistics.median(row.ratios)
+    least, most = (_LEFT + edge * scale for edge in (min(row.ratios), max(row.ratios)))
+    colour = _COLOURS.get(row.rival, _OURS)
+    yield f'<text x="{_LEFT - 8}" y="{y + 12}" text-anchor="end">{escape(row.rival)}</text>'
+    yield f'<rect x="{_LEFT}" y="{y + 2}" width="{median * scale:.1f}" height="{_ROW - 5}" fill="{colour}"/>'
+    yield f'<path d="M{least:.1f} {y + 8}H{most:.1f}" stroke="black"/>'
+    yield f'<text x="{most + 6:.1f}" y="{y + 12}">{median:.2f}</text>'
