@@ -1,6 +1,7 @@
-"""What cffi makes of native/*.cdef.h, as far as compiled.py uses it."""
+"""What cffi makes of native/*.cdef.h, as far as compiled.py and compiled_table.py use it."""
 
 from collections.abc import Callable
+from typing import Any
 
 class _Pointer: ...
 
@@ -11,11 +12,22 @@ class _ChainVerdict(_Pointer):
     since: int
     until: int
 
+class _KnownGood(_Pointer):
+    device_id: _Pointer
+    device_id_len: int
+    record_id: _Pointer
+    generation: int
+    version: int
+    index: int
+    sign_type: int
+
 class _Foreign:
     NULL: _Pointer
+    errno: int
     def string(self, pointer: _Pointer, /) -> bytes: ...
-    def buffer(self, pointer: _Pointer, /) -> memoryview: ...
-    def new(self, kind: str, value: object = ..., /) -> _ChainVerdict: ...
+    def buffer(self, pointer: _Pointer, size: int = ..., /) -> memoryview: ...
+    def from_buffer(self, kind: str, data: bytes, /) -> _Pointer: ...
+    def new(self, kind: str, value: object = ..., /) -> Any: ...
     def gc(self, pointer: _Pointer, destructor: Callable[[_Pointer], None], /) -> _Pointer: ...
 
 class _Library:
@@ -52,6 +64,34 @@ class _Library:
         verdict: _Pointer,
         /,
     ) -> int: ...
+    ENG_SIGN_TYPES_BOTH: int
+    ENG_SIGN_TYPES_STICKY: int
+    ENG_SIGN_TYPES_CHECKED_ONLY: int
+    def eng_credential_table_open(self, entries: int, /) -> _Pointer: ...
+    def eng_credential_table_close(self, table: _Pointer, /) -> None: ...
+    def eng_credential_table_put(
+        self,
+        table: _Pointer,
+        device_id: bytes,
+        device_id_len: int,
+        record_id: bytes,
+        generation: int,
+        checked_stamp_seen: bool,
+        primary: bytes | _Pointer,
+        primary_len: int,
+        secondary: bytes | _Pointer,
+        secondary_len: int,
+        /,
+    ) -> int: ...
+    def eng_credential_table_remove(self, table: _Pointer, device_id: bytes, device_id_len: int, /) -> int: ...
+    def eng_credential_table_clear(self, table: _Pointer, /) -> None: ...
+    def eng_credential_table_count(self, table: _Pointer, /) -> int: ...
+    def eng_credential_table_entries(self, table: _Pointer, /) -> int: ...
+    def eng_credential_table_refused(self, table: _Pointer, /) -> int: ...
+    def eng_known_good(
+        self, table: _Pointer, policy: _Pointer, connect: _Pointer, now: int, result: _Pointer, /
+    ) -> int: ...
+    def eng_known_good_still(self, table: _Pointer, result: _Pointer, /) -> int: ...
 
 ffi: _Foreign
 lib: _Library
