@@ -124,6 +124,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     judge_again: int = 3
     """Times a claim is judged again because its record changed in the meantime; then "unavailable"."""
 
+    # Devices that C accepts by itself (DESIGN section 6).
+    known_good_entries: int = 2_097_152
+    """Devices in the credential table: 2 million take 288 MB, and fewer as much less."""
+    known_good_rows: int = 1024
+    """Rows read in one thread hop while the table is filled from the registry."""
+
     # What an operator sees (DESIGN section 3, Audit).
     attempts_devices: int = 65_536
     attempts_per_device: int = 8

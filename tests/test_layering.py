@@ -159,6 +159,24 @@ def test_planted_import_that_flows_back_is_found(module: str, source: str, name:
     assert forbidden_imports(module, source) == {name}
 
 
+def test_boundary_to_native_is_two_modules() -> None:
+    """compiled.py for the operations of the gate; compiled_table.py for the table, which outlives any one call."""
+    importing = {
+        module_of(path) for path in SOURCES if "engine.gate._native" in native_imports(path.read_text("utf-8"))
+    }
+    assert importing == {"engine.gate.compiled", "engine.gate.compiled_table"}
+
+
+def native_imports(source: str) -> set[str]:
+    """As imports_of, with the extension module, which has no source file, by its full name."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    } | imports_of(source)
+
+
 def test_room_may_import_itself_and_what_its_row_names() -> None:
     source = "import msgspec, struct\nfrom engine.claims import claim\nfrom engine.verdict import outcome"
     assert forbidden_imports("engine.verdict.judge", source) == set()

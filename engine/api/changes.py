@@ -9,6 +9,7 @@ import trio
 from engine.api.authentication import Caller
 from engine.api.problems import raise_refusal, unless_refused
 from engine.api.services import ApiServices
+from engine.errors import StoreUnavailable
 from engine.registry.record import AuditEntry
 from engine.registry.store import StoreRefusal
 
@@ -40,8 +41,13 @@ async def change_device(
 ) -> None:
     """Commit a change, then have every worker forget the old record; ApiProblem when the store refuses it.
 
-    Shielded: a committed change whose invalidation was cancelled would leave the old credential working.
+    Shielded: a committed change whose invalidation was cancelled would leave the old credential working. A change of
+    which the registry cannot say whether it was made is told as well, and closes no session.
     """
     with trio.CancelScope(shield=True):
-        raise_refusal(await change)
+        try:
+            raise_refusal(await change)
+        except StoreUnavailable:
+            await services.bus.invalidate([device_id], close=False)
+            raise
         await services.bus.invalidate([device_id], close=close)

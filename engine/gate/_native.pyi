@@ -1,9 +1,13 @@
-"""What cffi makes of native/*.cdef.h, as far as compiled.py uses it."""
+"""What cffi makes of native/*.cdef.h, as far as compiled*.py use it."""
 
 from collections.abc import Callable
-from typing import Literal, overload
+from typing import Any, Literal
 
 class _Pointer: ...
+
+class _Buffer:
+    def __bytes__(self) -> bytes: ...
+    def __getitem__(self, index: slice, /) -> bytes: ...
 
 class _ChainVerdict(_Pointer):
     reason: int
@@ -39,21 +43,22 @@ class _Connect(_Pointer):
     request_response_information: int
     request_problem_information: int
 
+class _KnownGood(_Pointer):
+    device_id: _Pointer
+    device_id_len: int
+    record_id: _Pointer
+    generation: int
+    version: int
+    index: int
+    sign_type: int
+
 class _Foreign:
     NULL: _Pointer
+    errno: int
     def string(self, pointer: _Pointer, /) -> bytes: ...
-    @overload
-    def buffer(self, pointer: _Pointer, /) -> memoryview: ...
-    @overload
-    def buffer(self, pointer: _Pointer, size: int, /) -> bytes: ...  # a slice of it is bytes
-    @overload
-    def new(self, kind: Literal["size_t *"], /) -> _Size: ...
-    @overload
-    def new(self, kind: Literal["struct eng_mqtt_connect *"], /) -> _Connect: ...
-    @overload
-    def new(
-        self, kind: Literal["struct eng_chain_verdict *", "struct eng_chain_limits *"], value: object = ..., /
-    ) -> _ChainVerdict: ...
+    def buffer(self, pointer: _Pointer, size: int = ..., /) -> _Buffer: ...
+    def from_buffer(self, kind: str, data: bytes, /) -> _Pointer: ...
+    def new(self, kind: str, value: object = ..., /) -> Any: ...
     def gc(self, pointer: _Pointer, destructor: Callable[[_Pointer], None], /) -> _Pointer: ...
 
 class _Library:
@@ -92,6 +97,34 @@ class _Library:
         verdict: _Pointer,
         /,
     ) -> int: ...
+    ENG_SIGN_TYPES_BOTH: int
+    ENG_SIGN_TYPES_STICKY: int
+    ENG_SIGN_TYPES_CHECKED_ONLY: int
+    def eng_credential_table_open(self, entries: int, /) -> _Pointer: ...
+    def eng_credential_table_close(self, table: _Pointer, /) -> None: ...
+    def eng_credential_table_put(
+        self,
+        table: _Pointer,
+        device_id: bytes,
+        device_id_len: int,
+        record_id: bytes,
+        generation: int,
+        checked_stamp_seen: bool,
+        primary: bytes | _Pointer,
+        primary_len: int,
+        secondary: bytes | _Pointer,
+        secondary_len: int,
+        /,
+    ) -> int: ...
+    def eng_credential_table_remove(self, table: _Pointer, device_id: bytes, device_id_len: int, /) -> int: ...
+    def eng_credential_table_clear(self, table: _Pointer, /) -> None: ...
+    def eng_credential_table_count(self, table: _Pointer, /) -> int: ...
+    def eng_credential_table_entries(self, table: _Pointer, /) -> int: ...
+    def eng_credential_table_refused(self, table: _Pointer, /) -> int: ...
+    def eng_known_good(
+        self, table: _Pointer, policy: _Pointer, connect: _Pointer, now: int, result: _Pointer, /
+    ) -> int: ...
+    def eng_known_good_still(self, table: _Pointer, result: _Pointer, /) -> int: ...
 
 ffi: _Foreign
 lib: _Library

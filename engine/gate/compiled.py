@@ -1,4 +1,4 @@
-"""The boundary to native/: check lengths, call, map what comes back. compiled_tls.py is its part for TLS.
+"""The boundary to native/: check lengths, call, map what comes back. Beside it only compiled_*.py cross it.
 
 Types are checked by cffi itself: a `const uint8_t *` takes bytes and refuses str, bytearray, int and None (TypeError).
 Lengths come from the same object as the pointer, so that they cannot disagree.
@@ -48,7 +48,7 @@ class ChainVerifier:
         self._list_bytes = limits.certificate_list_bytes
         self.tables = _gc(_native.lib.eng_chain_open(_chain_limits(limits)), _native.lib.eng_chain_close)
         """struct eng_chain *, for what verifies in C."""
-        self._verdict = _native.ffi.new("struct eng_chain_verdict *")
+        self._verdict: _native._ChainVerdict = _native.ffi.new("struct eng_chain_verdict *")
 
     def __call__(
         self, leaf: bytes, intermediates: Sequence[bytes], anchors: AnchorSet, now: float, profile: ChainProfile
@@ -93,7 +93,7 @@ def _certificate_list(leaf: bytes, intermediates: Sequence[bytes], most: int) ->
     return b"".join([part for der in sent for part in (len(der).to_bytes(3, "big"), der)])
 
 
-def _chain_limits(limits: Limits) -> "_native._ChainVerdict":
+def _chain_limits(limits: Limits) -> "_native._Pointer":
     fields = (
         "certificate_list_bytes",
         "certificates",
@@ -101,7 +101,10 @@ def _chain_limits(limits: Limits) -> "_native._ChainVerdict":
         "certificates_remembered",
         "chains_remembered",
     )
-    return _native.ffi.new("struct eng_chain_limits *", {field: getattr(limits, field) for field in fields})
+    prepared: _native._Pointer = _native.ffi.new(
+        "struct eng_chain_limits *", {field: getattr(limits, field) for field in fields}
+    )
+    return prepared
 
 
 def _gc(pointer: "_native._Pointer", destructor: "Callable[[_native._Pointer], None]") -> "_native._Pointer":

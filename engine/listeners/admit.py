@@ -4,11 +4,11 @@ Freshness (DESIGN section 3): the invalidation sequence is read before the recor
 between, a device touched since is judged again, and every other outcome is committed: session, take-over, notes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from engine.claims.claim import CertificateClaim, Claim, NodeClaim
+from engine.claims.claim import CertificateClaim, Claim, NodeClaim, SecretClaim
 from engine.clock import Clock
 from engine.errors import StoreUnavailable
 from engine.gate.interface import AnchorSet
@@ -27,6 +27,9 @@ from engine.session.replies import IS_NO_PROOF
 from engine.session.table import CloseReason, Front, Session, SessionTable
 from engine.verdict.judge import Judge
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
+
+OnAccepted = Callable[[CredentialRow, Accepted, int], None]
+"""Told of a device that its secret has proved: the row it was judged by, and the bus's number before that was read."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -65,6 +68,7 @@ class Admission:
         metrics: Metrics,
         clock: Clock,
         limits: Limits,
+        on_accepted: OnAccepted | None = None,
     ) -> None:
         self._store = store
         self._sealer = sealer
@@ -77,6 +81,7 @@ class Admission:
         self._metrics = metrics
         self._clock = clock
         self._limits = limits
+        self._on_accepted = on_accepted
 
     @property
     def throttle(self) -> Throttle:
@@ -139,6 +144,8 @@ class Admission:
             settled[index] = device_id, outcome
             if isinstance(outcome, Accepted):
                 self._commit(request, outcome, now)
+                if self._on_accepted is not None and row is not None and isinstance(request.claim, SecretClaim):
+                    self._on_accepted(row, outcome, sequence)
         return settled
 
     async def _rows(self, requests: Mapping[int, Request]) -> dict[int, CredentialRow | None]:

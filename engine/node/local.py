@@ -1,16 +1,30 @@
 """The Bus in one process (`workers = 0`): both ends of it."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import trio
 
 from engine.clock import Clock
 from engine.errors import StoreUnavailable
 from engine.limits import Limits
+from engine.node.recent_changes import RecentChanges
 from engine.registry.record import Activation
 from engine.registry.store import Store
 from engine.session.table import CloseReason, SessionTable
+
+
+class Cache(Protocol):
+    """What is kept of devices beside the store. Both are told before anybody hears of the change; neither awaits.
+
+    sequence: the number that the bus has from then on.
+    """
+
+    def forget(self, device_ids: Sequence[str], sequence: int) -> None:
+        """These records were changed."""
+
+    def forget_unchecked(self, device_ids: Sequence[str], sequence: int) -> None:
+        """These devices have shown their first checked stamp: what was kept of them says that they have not."""
 
 
 class LocalBus:
@@ -23,16 +37,16 @@ class LocalBus:
         limits: Limits,
         clock: Clock,
         on_certificates_changed: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+        cache: Cache | None = None,
     ) -> None:
         self._store = store
         self._on_certificates_changed = on_certificates_changed
         self._certificates_changed = 0
         self._clock = clock
         self._sessions = sessions
-        self._limits = limits
         self._sequence = 0
-        self._changed: OrderedDict[str, int] = OrderedDict()
-        self._forgotten = 0
+        self._changed = RecentChanges(limits.invalidations_remembered)
+        self._cache = cache
         self._seen: dict[str, Activation] = {}
 
     @property
@@ -42,18 +56,17 @@ class LocalBus:
 
     def is_changed_since(self, device_id: str, sequence: int) -> bool:
         """As Bus.is_changed_since."""
-        return self._forgotten > sequence or self._changed.get(device_id, 0) > sequence
+        return self._changed.is_since(device_id, sequence)
 
     async def invalidate(self, device_ids: Sequence[str], *, close: bool) -> None:
         """As Bus.invalidate; in one process there is nobody else to wait for."""
         self._sequence += 1
-        for device_id in device_ids:
-            self._changed[device_id] = self._sequence
-            self._changed.move_to_end(device_id)
-            if close:
+        if self._cache is not None:
+            self._cache.forget(device_ids, self._sequence)
+        self._changed.note(device_ids, self._sequence)
+        if close:
+            for device_id in device_ids:
                 self.close_session(device_id)
-        while len(self._changed) > self._limits.invalidations_remembered:
-            self._forgotten = self._changed.popitem(last=False)[1]
         await trio.lowlevel.checkpoint()
 
     async def invalidate_certificates(self) -> None:
@@ -68,7 +81,13 @@ class LocalBus:
 
     async def activate(self, activations: Sequence[Activation]) -> frozenset[str]:
         """As Bus.activate."""
-        return await self._store.activate(activations)
+        existing = await self._store.activate(activations)
+        checked = [activation.device_id for activation in activations if activation.checked_stamp]
+        if checked and self._cache is not None:
+            # No invalidation: whoever judges now by the row of before does so rightly. But it must not be kept.
+            self._sequence += 1
+            self._cache.forget_unchecked(checked, self._sequence)
+        return existing
 
     def note_seen(self, activation: Activation) -> None:
         """As Bus.note_seen; one per device waits, the newest."""

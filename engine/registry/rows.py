@@ -17,6 +17,7 @@ _SELECT_CREDENTIAL = """
     FROM credential WHERE
 """
 SELECT_CREDENTIAL = f"{_SELECT_CREDENTIAL} device_id = ?"
+SELECT_CREDENTIALS_AFTER = f"{_SELECT_CREDENTIAL} device_id > ? ORDER BY device_id LIMIT ?"
 SELECT_CREDENTIAL_BY_NODE = f"{_SELECT_CREDENTIAL} node_id = ? AND protocol = 'CoAP'"
 
 # In the order of the Struct's fields; a WHERE clause is appended.

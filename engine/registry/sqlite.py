@@ -19,6 +19,7 @@ from engine.registry.record_ids import RecordIds
 from engine.registry.rows import (
     SELECT_CREDENTIAL,
     SELECT_CREDENTIAL_BY_NODE,
+    SELECT_CREDENTIALS_AFTER,
     SELECT_DEVICE,
     SELECT_PRODUCT,
     credential_from_row,
@@ -88,6 +89,10 @@ class SqliteStore:
     async def credentials_by_node(self, node_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         """See Store. No checkpoint for up to limits.inline_reads ids."""
         return await self._read_credentials(SELECT_CREDENTIAL_BY_NODE, node_ids)
+
+    async def credentials_after(self, device_id: str, limit: int) -> Sequence[CredentialRow]:
+        """See Store."""
+        return await self._readers.read_in_thread(partial(_credentials_after, device_id=device_id, limit=limit))
 
     async def _read_credentials(self, statement: str, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         if len(ids) > self._limits.inline_reads:
@@ -283,6 +288,10 @@ def _credentials(connection: Connection, statement: str, ids: Sequence[str]) -> 
         for row in connection.execute(statement, (one,)):
             rows[one] = credential_from_row(row)
     return rows
+
+
+def _credentials_after(connection: Connection, device_id: str, limit: int) -> Sequence[CredentialRow]:
+    return [credential_from_row(row) for row in connection.execute(SELECT_CREDENTIALS_AFTER, (device_id, limit))]
 
 
 def _devices(connection: Connection, project_id: str, device_ids: Sequence[str]) -> Mapping[str, Device]:

@@ -163,6 +163,12 @@ class Store(Protocol):
     async def credentials_by_node(self, node_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         """The credential rows of the CoAP devices with those node_ids, by node_id. As hot as `credentials`."""
 
+    async def credentials_after(self, device_id: str, limit: int) -> Sequence[CredentialRow]:
+        """Up to so many credential rows of all projects in the order of their device_ids, those above `device_id`.
+
+        For reading them all: begin with "", go on with the last one's; fewer than `limit` are the end.
+        """
+
     async def devices(self, project_id: str, device_ids: Sequence[str]) -> Mapping[str, Device]:
         """The devices of the project among these ids."""
 

@@ -41,13 +41,13 @@ async def test_a_refused_change_is_not_told(services):
     assert services.bus.invalidations == []
 
 
-async def test_a_change_that_the_store_could_not_make_is_not_told(services):
+async def test_a_change_that_the_store_may_have_made_is_told_and_closes_nothing(services):
     async def failing() -> StoreRefusal | None:
         raise StoreUnavailable("no")
 
     with pytest.raises(StoreUnavailable):
         await change_device(services, "d", failing(), close=True)
-    assert services.bus.invalidations == []
+    assert services.bus.invalidations == [(("d",), False)]
 
 
 async def test_a_cancelled_request_still_tells_what_it_committed(services):

@@ -1,6 +1,8 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import trio
 
 from engine.limits import Limits
 from engine.node.local import LocalBus
@@ -53,6 +55,49 @@ async def test_invalidation_closes_live_sessions_only_where_asked(tmp_path: Path
         assert bus.all_online() == ["pump"]
         await bus.invalidate(["pump", "valve"], close=True)
         assert front.closed == [(7, CloseReason.ADMINISTRATIVE)]
+
+
+class RecordingCache:
+    """A cache of nothing: what it was told, and the devices whose sessions were closed by then."""
+
+    def __init__(self, front: RecordingFront) -> None:
+        self.told: list[tuple[str, list[str], int]] = []
+        self.closed_before = 0
+        self._front = front
+
+    def forget(self, device_ids: Sequence[str], sequence: int) -> None:
+        self.told.append(("changed", list(device_ids), sequence))
+        self.closed_before += len(self._front.closed)
+
+    def forget_unchecked(self, device_ids: Sequence[str], sequence: int) -> None:
+        self.told.append(("checked", list(device_ids), sequence))
+
+
+async def test_cache_forgets_before_a_session_is_closed_or_anything_else_runs(tmp_path: Path) -> None:
+    """Or a device that is put out would be let in again by what was kept of it."""
+    async with open_empty_store(tmp_path) as store:
+        sessions, front = DictSessionTable(), RecordingFront()
+        cache = RecordingCache(front)
+        bus = LocalBus(store, sessions, Limits(), CLOCK, cache=cache)
+        sessions.attach("pump", Session(front, 7, 1.5))
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await bus.invalidate(["pump", "valve"], close=True)
+        assert cache.told == [("changed", ["pump", "valve"], bus.sequence)]
+        assert (cache.closed_before, len(front.closed)) == (0, 1)
+
+
+async def test_first_checked_stamp_is_told_to_the_cache_and_is_no_invalidation(tmp_path: Path) -> None:
+    async with open_empty_store(tmp_path) as store:
+        cache = RecordingCache(RecordingFront())
+        bus = LocalBus(store, DictSessionTable(), Limits(), CLOCK, cache=cache)
+        before = bus.sequence
+        await bus.activate([Activation(device_id="valve", record_id="0" * 24, at=1.0)])
+        assert cache.told == []
+        await bus.activate([Activation(device_id="pump", record_id="0" * 24, at=1.0, checked_stamp=True)])
+        assert cache.told == [("checked", ["pump"], bus.sequence)]
+        assert bus.sequence > before
+        assert not bus.is_changed_since("pump", before)
 
 
 async def test_pending_notes_of_a_record_that_is_gone_do_no_harm(tmp_path: Path) -> None:

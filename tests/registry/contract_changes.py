@@ -36,6 +36,20 @@ class LookUpContract(Contract):
         assert await store.devices(PROJECT, [*padding, "pump-2"]) == await store.devices(PROJECT, ["pump-2"])
         assert await store.products(PROJECT, [*padding, "pumps"]) == {"pumps": product()}
 
+    @pytest.mark.parametrize("limit", [1, 2, 3, 4])
+    async def test_all_credentials_are_read_once_in_order(self, store: SqliteStore, limit: int) -> None:
+        for number in (2, 1, 3):
+            await store.add_device(device(number), audit())
+        read = []
+        last = ""
+        while rows := await store.credentials_after(last, limit):
+            assert len(rows) <= limit
+            read += rows
+            last = rows[-1].device_id
+
+        assert [row.device_id for row in read] == ["pump-1", "pump-2", "pump-3"]
+        assert read[1:2] == list((await store.credentials(["pump-2"])).values())
+
     async def test_coap_device_is_found_by_its_node_id_and_no_other_is(self, store: SqliteStore) -> None:
         await store.add_product(product("meters", record_id=record_id(9), protocol_type="CoAP"), audit())
         await store.add_device(device(1, node_id="n", product_id="meters", protocol=DeviceProtocol.COAP), audit())

@@ -1,0 +1,113 @@
+"""Fills the table by which C accepts known devices, and keeps it true (DESIGN section 6, docs/known-good.md).
+
+An entry is put from a row that was read under a number of the bus, and only while no change of the device came since;
+a change removes the entry before anybody hears of the change. All of it happens on the event loop, so that between the
+look at the changes and the entry nothing else runs.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+import trio
+
+from engine.errors import StoreUnavailable
+from engine.gate.compiled_table import CredentialTable
+from engine.limits import Limits
+from engine.node.recent_changes import RecentChanges
+from engine.registry.record import AuthType, CredentialRow, DeviceProtocol
+from engine.registry.sealing import Sealer
+from engine.registry.store import Store
+from engine.verdict.outcome import Accepted
+
+_log = structlog.get_logger("keyturn.node")
+
+_ROWS_BETWEEN_CHECKPOINTS = 64
+"""About 1 ms of unsealing and sealing."""
+
+
+class KnownGood:
+    """The one writer of the table. Implements node.local.Cache, and listeners.admit.OnAccepted by `offer`."""
+
+    def __init__(self, *, table: CredentialTable, store: Store, sealer: Sealer, limits: Limits) -> None:
+        self.table = table
+        self._store = store
+        self._sealer = sealer
+        self._limits = limits
+        self._sequence = 0
+        self._changed = RecentChanges(limits.invalidations_remembered)
+        self._checked = RecentChanges(limits.invalidations_remembered)
+
+    async def fill(self) -> None:
+        """Put every device of the registry that may be, and log how many. What changes meanwhile is left out.
+
+        An outage or a full table ends it: other devices come in as they are accepted.
+        """
+        last = ""
+        try:
+            while not self.table.is_full:
+                sequence = self._sequence
+                rows = await self._store.credentials_after(last, self._limits.known_good_rows)
+                await self._put_all(rows, sequence)
+                if len(rows) < self._limits.known_good_rows:
+                    break
+                last = rows[-1].device_id
+        except StoreUnavailable as error:
+            _log.warning("the registry cannot be read; known devices are learned as they connect", error=str(error))
+        if self.table.is_full:
+            _log.warning("the credential table is full; the devices that are not in it take the long way")
+        _log.info("devices known at start", count=len(self.table))
+
+    def offer(self, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+        """A device was accepted by this row, which was read under `sequence`; its activation is durable."""
+        fields = {
+            "activated": row.activated or accepted.first,
+            "checked_stamp_seen": row.checked_stamp_seen or accepted.checked_stamp,
+        }
+        self._put(msgspec.structs.replace(row, **fields), sequence)
+
+    def forget(self, device_ids: Sequence[str], sequence: int) -> None:
+        """As Cache.forget."""
+        self._sequence = sequence
+        self._changed.note(device_ids, sequence)
+        self._remove(device_ids)
+
+    def forget_unchecked(self, device_ids: Sequence[str], sequence: int) -> None:
+        """As Cache.forget_unchecked."""
+        self._sequence = sequence
+        self._checked.note(device_ids, sequence)
+        self._remove(device_ids)
+
+    def _remove(self, device_ids: Sequence[str]) -> None:
+        for device_id in device_ids:
+            self.table.remove(device_id.encode())
+
+    async def _put_all(self, rows: Sequence[CredentialRow], sequence: int) -> None:
+        for number, row in enumerate(rows):
+            if number % _ROWS_BETWEEN_CHECKPOINTS == 0:
+                await trio.lowlevel.checkpoint()
+            self._put(row, sequence)
+
+    def _put(self, row: CredentialRow, sequence: int) -> None:
+        if not _may_be_known(row) or self._changed.is_since(row.device_id, sequence):
+            return
+        if not row.checked_stamp_seen and self._checked.is_since(row.device_id, sequence):
+            return
+        try:
+            credential = self._sealer.open_credential(row)
+        except StoreUnavailable:
+            # Its CONNECT is answered "unavailable", by Python.
+            return
+        self.table.put(
+            row.device_id.encode(),
+            bytes.fromhex(row.record_id),
+            row.generation,
+            checked_stamp_seen=row.checked_stamp_seen,
+            primary=credential.primary if credential.has_primary else None,
+            secondary=credential.secondary if credential.has_secondary else None,
+        )
+
+
+def _may_be_known(row: CredentialRow) -> bool:
+    """Whether the verdict on this device depends on nothing beside what C looks at (docs/known-good.md)."""
+    return row.auth_type is AuthType.SECRET and row.protocol is DeviceProtocol.MQTT and not row.frozen and row.activated

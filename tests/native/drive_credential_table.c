@@ -1,0 +1,223 @@
+/* A credential table under load, by name of what is to be shown; prints "ok", or says what is wrong and aborts.
+ *
+ * model: 200,000 random puts, removals and look-ups, each compared with an array that says what must be there.
+ * process: another process maps the table and asks without pause while entries are replaced and removed.
+ * thread: the same with a thread, on the writer's own handle, so that ThreadSanitizer sees both sides of every access. A
+ * handle is for one thread: this one is safe only because a reader touches nothing that a writer keeps in its handle. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "known_good.h"
+
+#define STAMP "2025041401"
+#define NOW 1744592400
+#define REQUIRE(condition) (void)((condition) || (fprintf(stderr, "line %d: %s\n", __LINE__, #condition), abort(), 0))
+
+static const struct eng_known_good_policy policy = {256, 256, 256, 30, 1200, 1, ENG_SIGN_TYPES_BOTH};
+static const char *const secrets[2] = {"first secret of all", "another"};
+static char passwords[2][65];
+
+static void make_passwords(void)
+{
+    for (int which = 0; which < 2; which++) {
+        uint8_t mac[32];
+        unsigned int len = sizeof mac;
+
+        REQUIRE(HMAC(EVP_sha256(), STAMP, 10, (const uint8_t *)secrets[which], strlen(secrets[which]), mac, &len));
+        for (unsigned int i = 0; i < len; i++)
+            snprintf(passwords[which] + 2 * i, 3, "%02x", mac[i]);
+    }
+}
+
+/* The generation tells which secret it was put with: odd the first, even the second. */
+static int put(struct eng_credential_table *table, const char *device_id, uint64_t generation)
+{
+    const char *secret = secrets[(generation + 1) % 2];
+    uint8_t record_id[12];
+
+    memset(record_id, (int)generation, sizeof record_id);
+    return eng_credential_table_put(table, (const uint8_t *)device_id, strlen(device_id), record_id, generation, 0,
+                                    (const uint8_t *)secret, strlen(secret), NULL, 0);
+}
+
+static int ask(const struct eng_credential_table *table, const char *device_id, int which, struct eng_known_good *result)
+{
+    char client_id[160];
+    struct eng_mqtt_connect connect = {
+        .client_id = (const uint8_t *)client_id,
+        .client_id_len = (size_t)snprintf(client_id, sizeof client_id, "%s_0_0_" STAMP, device_id),
+        .user_name = (const uint8_t *)device_id,
+        .user_name_len = strlen(device_id),
+        .password = (const uint8_t *)passwords[which],
+        .password_len = 64,
+        .protocol_version = 4,
+        .keep_alive = 60,
+    };
+
+    return eng_known_good(table, &policy, &connect, NOW, result);
+}
+
+static void model(void)
+{
+    enum { IDS = 150, ENTRIES = 100 };
+    struct eng_credential_table *table = eng_credential_table_open(ENTRIES);
+    struct eng_known_good held[IDS], result, ignored;
+    uint64_t there[IDS] = {0}; /* the generation, 0: not there */
+    uint32_t count = 0;
+    unsigned int chance = 1;
+
+    REQUIRE(table != NULL);
+    for (uint64_t step = 1; step <= 200000; step++) {
+        char device_id[16];
+        int id, accepted;
+
+        chance = chance * 1664525 + 1013904223;
+        id = (int)((chance >> 8) % IDS);
+        snprintf(device_id, sizeof device_id, "pump_%d", id);
+        switch (chance >> 28 & 3) {
+        case 0:
+            accepted = there[id] != 0 || count < ENTRIES;
+            REQUIRE(put(table, device_id, step) == accepted);
+            REQUIRE(there[id] == 0 || !eng_known_good_still(table, &held[id]));
+            count += accepted && there[id] == 0;
+            there[id] = accepted ? step : 0;
+            break;
+        case 1:
+            REQUIRE(eng_credential_table_remove(table, (const uint8_t *)device_id, strlen(device_id))
+                    == (there[id] != 0));
+            REQUIRE(there[id] == 0 || !eng_known_good_still(table, &held[id]));
+            count -= there[id] != 0;
+            there[id] = 0;
+            break;
+        default:
+            REQUIRE(there[id] == 0 || eng_known_good_still(table, &held[id]));
+        }
+        REQUIRE(eng_credential_table_count(table) == count);
+        if (step % 50000 == 0) {
+            eng_credential_table_clear(table);
+            memset(there, 0, sizeof there);
+            count = 0;
+        }
+        REQUIRE(ask(table, device_id, (int)((there[id] + 1) % 2), &result) == (there[id] != 0));
+        REQUIRE(!ask(table, device_id, (int)(there[id] % 2), &ignored));
+        if (there[id] != 0) {
+            held[id] = result;
+            REQUIRE(result.generation == there[id] && result.index < ENTRIES);
+        }
+    }
+    eng_credential_table_close(table);
+}
+
+enum stage { RUNNING, REMOVED };
+
+struct shared {
+    _Atomic int stage, has_begun;
+    const struct eng_credential_table *table;
+};
+
+/* Whatever is accepted must fit together; what was removed is not accepted. */
+static void *read_on(void *argument)
+{
+    struct shared *shared = argument;
+    struct eng_known_good result;
+    unsigned long accepted = 0;
+    int stage;
+
+    do {
+        stage = atomic_load(&shared->stage);
+        for (int which = 0; which < 2; which++) {
+            if (!ask(shared->table, "pump", which, &result))
+                continue;
+            REQUIRE(stage == RUNNING);
+            REQUIRE((result.generation + 1) % 2 == (uint64_t)which);
+            for (size_t i = 0; i < sizeof result.record_id; i++)
+                REQUIRE(result.record_id[i] == (uint8_t)result.generation);
+            accepted++;
+            (void)!eng_known_good_still(shared->table, &result);
+        }
+        atomic_store(&shared->has_begun, accepted > 0);
+    } while (stage == RUNNING);
+    return NULL;
+}
+
+/* Replace, remove and move the entry until the reader has seen it, and a good while longer; then remove it for good. */
+static void write_on(struct eng_credential_table *table, struct shared *shared)
+{
+    for (uint64_t generation = 1; generation < 40000 || !atomic_load(&shared->has_begun); generation++) {
+        REQUIRE(put(table, "pump", generation));
+        REQUIRE(put(table, generation % 2 ? "valve" : "meter", 1));
+        if (generation % 3 == 0) {
+            REQUIRE(eng_credential_table_remove(table, (const uint8_t *)"valve", 5));
+            REQUIRE(eng_credential_table_remove(table, (const uint8_t *)"pump", 4));
+        }
+        if (generation % 64 == 0) /* leave it alone for a moment, or a reader never finds it whole under valgrind */
+            REQUIRE(put(table, "pump", generation));
+    }
+    eng_credential_table_remove(table, (const uint8_t *)"pump", 4);
+    atomic_store(&shared->stage, REMOVED);
+}
+
+static void with_thread(void)
+{
+    struct eng_credential_table *table = eng_credential_table_open(8);
+    struct shared shared = {.table = table};
+    pthread_t reader;
+
+    REQUIRE(table != NULL && pthread_create(&reader, NULL, read_on, &shared) == 0);
+    write_on(table, &shared);
+    REQUIRE(pthread_join(reader, NULL) == 0);
+    eng_credential_table_close(table);
+}
+
+static void with_process(void)
+{
+    struct eng_credential_table *table = eng_credential_table_open(8), *mapped;
+    struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+    pid_t reader;
+
+    REQUIRE(table != NULL && shared != MAP_FAILED);
+    reader = fork();
+    REQUIRE(reader >= 0);
+    if (reader == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a writer that aborts never says that it is done */
+        mapped = eng_credential_table_map(eng_credential_table_descriptor(table),
+                                          eng_credential_table_keys_descriptor(table));
+        REQUIRE(mapped != NULL);
+        shared->table = mapped;
+        read_on(shared);
+        eng_credential_table_close(mapped);
+        eng_credential_table_close(table);
+        _exit(0);
+    }
+    write_on(table, shared);
+    REQUIRE(waitpid(reader, &status, 0) == reader && status == 0);
+    eng_credential_table_close(table);
+}
+
+int main(int argc, char **argv)
+{
+    make_passwords();
+    REQUIRE(argc == 2);
+    if (strcmp(argv[1], "model") == 0)
+        model();
+    else if (strcmp(argv[1], "thread") == 0)
+        with_thread();
+    else
+        with_process();
+    puts("ok");
+    return 0;
+}
