@@ -149,7 +149,7 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
         return 0;
     }
     eng_front_leave_pending(front, slot);
-    eng_seen_note(front->known.seen, &good, front->now, connection->address, connection->port);
+    eng_seen_note(front->known.seen, &good, front->now, front->settings.number, connection->address, connection->port);
     connection->state = ENG_CONNECTION_LIVE;
     connection->version = connect.protocol_version;
     connection->client_maximum = connect.maximum_packet_size;

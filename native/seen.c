@@ -54,8 +54,8 @@ static struct eng_sight *sight_of(struct eng_seen *seen, uint32_t entry)
     return seen->sights[entry];
 }
 
-void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int64_t at, const uint8_t address[16],
-                   uint16_t port)
+void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int64_t at, uint32_t front,
+                   const uint8_t address[16], uint16_t port)
 {
     struct eng_sight *sight;
 
@@ -72,6 +72,7 @@ void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int
     }
     sight->times += sight->times < UINT32_MAX;
     sight->at = at;
+    sight->front = front;
     sight->port = port;
     memcpy(sight->address, address, sizeof sight->address);
 }

@@ -6,6 +6,7 @@ struct eng_seen;
 
 struct eng_sight {
     int64_t at; /* epoch seconds */
+    uint32_t front; /* its number in the sessions */
     uint32_t times; /* since it was taken last */
     uint16_t port;
     uint8_t address[16]; /* IPv6; an IPv4 one is mapped */

@@ -14,7 +14,7 @@ ENG_MUST_USE(eng_seen_take);
 
 /* A device was accepted, at epoch seconds. An entry that another device had until a moment ago forgets that one; where
  * memory is short nothing is noted. */
-void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int64_t at, const uint8_t address[16],
-                   uint16_t port);
+void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int64_t at, uint32_t front,
+                   const uint8_t address[16], uint16_t port);
 
 #endif

@@ -10,13 +10,14 @@
 
 /* A session at rest. `version` goes up whenever another session takes the record, so that older handles miss it. */
 struct record {
-    uint8_t *device_id;
+    uint8_t *device_id; /* behind it the note */
     uint64_t connection;
     double since;
     uint32_t version;
     uint32_t front;
     uint32_t next_free;
     uint8_t device_id_len; /* 0: the record is free */
+    uint8_t note_len;
 };
 
 struct eng_sessions {
@@ -156,6 +157,23 @@ static int set_device_id(struct record *record, const uint8_t *device_id, size_t
         return 0;
     memcpy(record->device_id, device_id, device_id_len);
     record->device_id_len = (uint8_t)device_id_len;
+    record->note_len = 0;
+    return 1;
+}
+
+static int set_note(struct record *record, const uint8_t *note, size_t note_len)
+{
+    uint8_t *moved;
+
+    if (note_len == 0 && record->note_len == 0)
+        return 1;
+    moved = realloc(record->device_id, record->device_id_len + note_len);
+    if (moved == NULL)
+        return 0;
+    record->device_id = moved;
+    record->note_len = (uint8_t)note_len;
+    if (note_len > 0)
+        memcpy(moved + record->device_id_len, note, note_len);
     return 1;
 }
 
@@ -194,34 +212,11 @@ static void tell(const struct eng_sessions *sessions, uint32_t number, struct en
     const struct record *record = &sessions->records[number];
 
     *session = (struct eng_session){.handle = handle_of(sessions, number),
+                                    .note = record->note_len > 0 ? record->device_id + record->device_id_len : NULL,
+                                    .note_len = record->note_len,
                                     .connection = record->connection,
                                     .since = record->since,
                                     .front = record->front};
-}
-
-uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
-                             const struct eng_session *session, struct eng_session *taken_over)
-{
-    uint32_t number;
-    struct record *record;
-
-    *taken_over = (struct eng_session){0};
-    if (device_id_len < 1 || device_id_len > UINT8_MAX)
-        return 0;
-    number = sessions->places[place_of(sessions, device_id, device_id_len)];
-    if (number == NONE)
-        number = enter(sessions, device_id, device_id_len);
-    else
-        tell(sessions, number, taken_over);
-    if (number == NONE)
-        return 0;
-
-    record = &sessions->records[number];
-    record->version++;
-    record->connection = session->connection;
-    record->since = session->since;
-    record->front = session->front;
-    return handle_of(sessions, number);
 }
 
 /* Free a place, and move those behind it up that would not be found past a gap. */
@@ -241,15 +236,54 @@ static void vacate(struct eng_sessions *sessions, uint32_t place)
     sessions->places[place] = NONE;
 }
 
+static void leave(struct eng_sessions *sessions, uint32_t number)
+{
+    const struct record *record = &sessions->records[number];
+
+    vacate(sessions, place_of(sessions, record->device_id, record->device_id_len));
+    release_record(sessions, number);
+    sessions->used--;
+}
+
+uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
+                             const struct eng_session *session, struct eng_session *taken_over)
+{
+    uint32_t number;
+    struct record *record;
+
+    *taken_over = (struct eng_session){0};
+    if (device_id_len < 1 || device_id_len > UINT8_MAX || session->note_len > UINT8_MAX)
+        return 0;
+    number = sessions->places[place_of(sessions, device_id, device_id_len)];
+    if (number == NONE)
+        number = enter(sessions, device_id, device_id_len);
+    else
+        tell(sessions, number, taken_over);
+    if (number == NONE)
+        return 0;
+
+    record = &sessions->records[number];
+    /* The note of what is taken over is gone with it: who asked for that has asked before. */
+    taken_over->note = NULL;
+    taken_over->note_len = 0;
+    if (!set_note(record, session->note, session->note_len)) {
+        if (taken_over->handle == 0)
+            leave(sessions, number);
+        *taken_over = (struct eng_session){0};
+        return 0;
+    }
+    record->version++;
+    record->connection = session->connection;
+    record->since = session->since;
+    record->front = session->front;
+    return handle_of(sessions, number);
+}
+
 int eng_sessions_detach(struct eng_sessions *sessions, uint64_t handle)
 {
-    struct record *record = record_of(sessions, handle);
-
-    if (record == NULL)
+    if (record_of(sessions, handle) == NULL)
         return 0;
-    vacate(sessions, place_of(sessions, record->device_id, record->device_id_len));
-    release_record(sessions, (uint32_t)handle - 1);
-    sessions->used--;
+    leave(sessions, (uint32_t)handle - 1);
     return 1;
 }
 

@@ -5,8 +5,12 @@
  */
 struct eng_sessions;
 
+/* note: up to 255 bytes of the caller's about the session, or NULL and 0; of a session that is told it lies in the table,
+ * until the next call. */
 struct eng_session {
     uint64_t handle; /* 0: there is none */
+    const uint8_t *note;
+    size_t note_len;
     uint64_t connection;
     double since;
     uint32_t front;
@@ -17,7 +21,7 @@ struct eng_sessions *eng_sessions_open(const uint8_t *key);
 void eng_sessions_close(struct eng_sessions *sessions);
 size_t eng_sessions_count(const struct eng_sessions *sessions);
 
-/* Enter the device's session, device_id of 1 to 255 bytes, and tell the one that it takes over. The new handle, 0 where
+/* Enter the device's session, device_id of 1 to 255 bytes, and tell the one that it takes over (without its note). The new handle, 0 where
  * memory is short: then everything is as before. */
 uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
                              const struct eng_session *session, struct eng_session *taken_over);

@@ -3,6 +3,7 @@
 Everything that C lends (the bytes of an event) is copied before anything is answered: an answer may overwrite it.
 """
 
+import enum
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +11,7 @@ import msgspec
 
 from engine.gate import _native
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
+from engine.gate.compiled_tls import FAULTS, TlsContext
 from engine.limits import Limits
 
 try:
@@ -17,33 +19,43 @@ try:
 except AttributeError as fault:
     raise ImportError(f"the native module is older than its sources: {fault}") from None
 
-CONNECT, SESSION, GONE, DISPLACED = (
-    _native.lib.ENG_FRONT_CONNECT,
-    _native.lib.ENG_FRONT_SESSION,
-    _native.lib.ENG_FRONT_GONE,
-    _native.lib.ENG_FRONT_DISPLACED,
-)
-"""The kinds of event, as front.cdef.h tells them."""
 
-TAKEN_OVER, ADMINISTRATIVE, SHUTTING_DOWN = (
-    _native.lib.ENG_FRONT_TAKEN_OVER,
-    _native.lib.ENG_FRONT_ADMINISTRATIVE,
-    _native.lib.ENG_FRONT_SHUTTING_DOWN,
-)
-"""Why the engine ends a connection, in C's numbers."""
+class Kind(enum.IntEnum):
+    """enum eng_front_kind."""
+
+    CONNECT = 1
+    SESSION = 2
+    GONE = 3
+    DISPLACED = 4
+    HANDSHAKE_FAILED = 5
+
+
+class Ending(enum.IntEnum):
+    """enum eng_front_reason: why the engine ends a connection."""
+
+    TAKEN_OVER = 0
+    ADMINISTRATIVE = 1
+    SHUTTING_DOWN = 2
+
 
 _SIGHTS = 512
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
 class FrontEvent(msgspec.Struct, frozen=True, gc=False):
-    """struct eng_front_event, copied. `address`: 16 bytes; an IPv4 address is mapped."""
+    """struct eng_front_event, copied.
+
+    `address`: 16 bytes; an IPv4 address is mapped. `peer`: certificates (DER), the leaf first. `fault`: the value of a
+    HandshakeFault, "" where the time was up.
+    """
 
     kind: int
     connection: int
     data: bytes
     device_id: str
+    peer: tuple[bytes, ...]
     front: int
+    fault: str
     client_maximum: int
     version: int
     address: bytes
@@ -71,6 +83,7 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
     device_id: str
     record_id: str
     at: int
+    front: int
     times: int
     address: bytes
     port: int
@@ -80,7 +93,7 @@ class Words(msgspec.Struct, frozen=True):
     """The answers that do not depend on the device, ready to be written (front.cdef.h, struct eng_front_settings).
 
     connack5[whether Session Expiry was asked for][Server Keep Alive: as asked, the minimum, the maximum]. disconnect5:
-    by TAKEN_OVER, ADMINISTRATIVE, SHUTTING_DOWN.
+    by Ending.
     """
 
     connack: bytes
@@ -95,6 +108,7 @@ class NativeSession(msgspec.Struct, frozen=True, gc=False):
     front: int
     connection: int
     since: float
+    note: bytes
 
 
 class NativeSessions:
@@ -105,15 +119,19 @@ class NativeSessions:
         if sessions == _native.ffi.NULL:
             raise MemoryError
         self.pointer = _native.ffi.gc(sessions, _native.lib.eng_sessions_close)
-        self._told: _native._Session = _native.ffi.new("struct eng_session *")
+        self._told: _native._Struct = _native.ffi.new("struct eng_session *")
 
     def __len__(self) -> int:
         return _native.lib.eng_sessions_count(self.pointer)
 
-    def attach(self, device_id: bytes, front: int, connection: int, since: float) -> NativeSession | None:
-        """Enter a session; the one it takes over. MemoryError."""
+    def attach(
+        self, device_id: bytes, front: int, connection: int, since: float, note: bytes = b""
+    ) -> NativeSession | None:
+        """Enter a session; the one it takes over, without its note. MemoryError, and everything is as before."""
+        held = _native.ffi.from_buffer("uint8_t[]", note)
         session = _native.ffi.new(
-            "struct eng_session *", {"front": front, "connection": connection, "since": since}
+            "struct eng_session *",
+            {"front": front, "connection": connection, "since": since, "note": held, "note_len": len(note)},
         )
         if not _native.lib.eng_sessions_attach(self.pointer, device_id, len(device_id), session, self._told):
             raise MemoryError
@@ -138,7 +156,10 @@ class NativeSessions:
 
     def _session(self) -> NativeSession | None:
         told = self._told
-        return NativeSession(told.handle, told.front, told.connection, told.since) if told.handle else None
+        if not told.handle:
+            return None
+        note = bytes(_native.ffi.buffer(told.note, told.note_len)) if told.note_len else b""
+        return NativeSession(told.handle, told.front, told.connection, told.since, note)
 
 
 class Seen:
@@ -206,7 +227,12 @@ class NativeFront:
         self._front = ffi.gc(front, lib.eng_front_close)
         self._events = ffi.new("struct eng_front_event **")
         self._more = ffi.new("int *")
-        self._counts: _native._Counts = ffi.new("struct eng_front_counts *")
+        self._counts: _native._Struct = ffi.new("struct eng_front_counts *")
+
+    def set_tls(self, tls: TlsContext) -> None:
+        """As eng_front_set_tls."""
+        _native.lib.eng_front_set_tls(self._front, tls.pointer)
+        self._tls = tls
 
     def close(self) -> None:
         """Close every connection and the front; nothing else may be called after it."""
@@ -294,14 +320,26 @@ def _text(pointer: "_native._Pointer", length: int) -> str:
     return bytes(_native.ffi.buffer(pointer, length)).decode("ascii") if length else ""
 
 
-def _event(event: "_native._Event") -> FrontEvent:
+def _certificates(sent: bytes) -> tuple[bytes, ...]:
+    """A list as TLS carries it (RFC 5246 section 7.4.2), made by C."""
+    certificates, at = [], 0
+    while at < len(sent):
+        end = at + 3 + int.from_bytes(sent[at : at + 3], "big")
+        certificates.append(sent[at + 3 : end])
+        at = end
+    return tuple(certificates)
+
+
+def _event(event: "_native._Struct") -> FrontEvent:
     data = bytes(_native.ffi.buffer(event.data, event.data_len)) if event.data_len else b""
     return FrontEvent(
         event.kind,
         event.connection,
         data,
         _text(event.device_id, event.device_id_len),
+        _certificates(bytes(_native.ffi.buffer(event.peer, event.peer_len))) if event.peer_len else (),
         event.front,
+        FAULTS[event.fault],
         event.client_maximum,
         event.version,
         bytes(_native.ffi.buffer(event.address)),
@@ -309,11 +347,12 @@ def _event(event: "_native._Event") -> FrontEvent:
     )
 
 
-def _sight(sight: "_native._Sight") -> Sight:
+def _sight(sight: "_native._Struct") -> Sight:
     return Sight(
         bytes(_native.ffi.buffer(sight.device_id))[: sight.device_id_len].decode("ascii"),
         bytes(_native.ffi.buffer(sight.record_id)).hex(),
         sight.at,
+        sight.front,
         sight.times,
         bytes(_native.ffi.buffer(sight.address)),
         sight.port,

@@ -15,15 +15,16 @@ import structlog
 import trio
 
 from engine.claims.claim import DeviceClaim
-from engine.gate import compiled_front as native
-from engine.gate.compiled_front import FrontEvent, NativeFront, Words, mapped
+from engine.gate.compiled_front import Counts, Ending, FrontEvent, Kind, NativeFront, Seen, Words, mapped
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
+from engine.gate.compiled_tls import TlsContext
 from engine.limits import Limits
 from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.peer import Network, Peer, peer_of
 from engine.listeners.tick import next_tick
+from engine.observe.handshake import HandshakeFault
 from engine.session.mqtt import (
     Broken,
     ClaimMade,
@@ -38,10 +39,10 @@ from engine.session.table import CloseReason
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
 _DRAIN_BATCH = 256
-_CLOSE_NUMBERS = {
-    CloseReason.TAKEN_OVER: native.TAKEN_OVER,
-    CloseReason.ADMINISTRATIVE: native.ADMINISTRATIVE,
-    CloseReason.SHUTTING_DOWN: native.SHUTTING_DOWN,
+_ENDINGS = {
+    CloseReason.TAKEN_OVER: Ending.TAKEN_OVER,
+    CloseReason.ADMINISTRATIVE: Ending.ADMINISTRATIVE,
+    CloseReason.SHUTTING_DOWN: Ending.SHUTTING_DOWN,
 }
 
 _log = structlog.get_logger("keyturn.mqtt")
@@ -51,7 +52,7 @@ class Shared(msgspec.Struct, frozen=True):
     """What the native fronts of a node share: `known` is what C accepts known devices by, None to ask always."""
 
     sessions: NativeSessionTable
-    known: tuple[CredentialTable, KnownGoodPolicy, native.Seen] | None
+    known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -73,8 +74,9 @@ class NativeMqttFront:
         self._shared = shared
         self._connect_seconds = connect_seconds
         self._front: NativeFront | None = None
+        self._tls: TlsContext | None = None
         self._listening: socket.socket | None = None
-        self._counted = native.Counts()
+        self._counted = Counts()
         self._kept: dict[int, MqttConversation] = {}
         self._asked: dict[int, MqttConversation] = {}
         self._refusals: list[tuple[int, bytes]] = []
@@ -92,15 +94,23 @@ class NativeMqttFront:
         """Connections not authenticated yet."""
         return 0 if self._front is None else self._front.count().pending
 
+    def set_tls(self, tls: TlsContext) -> None:
+        """New connections shake hands by this context from now on; without one the front speaks plain MQTT."""
+        self._tls = tls
+        if self._front is not None:
+            self._front.set_tls(tls)
+
     def close(self, connection: int, reason: CloseReason) -> bool:
         """As Front.close."""
-        return self._front is not None and self._front.close_connection(connection, _CLOSE_NUMBERS[reason])
+        return self._front is not None and self._front.close_connection(connection, _ENDINGS[reason])
 
     async def serve(self, listening: socket.socket) -> None:
         """As MqttFront.serve."""
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it (tcp(7))
         self._listening = listening
         front = self._front = self._open(listening)
+        if self._tls is not None:
+            front.set_tls(self._tls)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send_refusals)
@@ -193,19 +203,30 @@ class NativeMqttFront:
         return claims
 
     def _take_one(self, front: NativeFront, event: FrontEvent, claims: list[_Asked]) -> None:
-        if event.kind == native.CONNECT:
+        if event.kind == Kind.CONNECT:
             self._read_connect(front, event, claims)
-        elif event.kind == native.SESSION:
+        elif event.kind == Kind.SESSION:
             self._converse(front, event)
-        elif event.kind == native.GONE:
+        elif event.kind == Kind.GONE:
             self._kept.pop(event.connection, None)
+        elif event.kind == Kind.HANDSHAKE_FAILED:
+            self._note_handshake(event)
         elif self._shared.sessions.front_of(event.front).close(event.connection, CloseReason.TAKEN_OVER):
             self._services.metrics.taken_over(1)
+
+    def _note_handshake(self, event: FrontEvent) -> None:
+        """No device is named yet, so there is nothing for the attempts: a counter, and now and then a line."""
+        fault = HandshakeFault(event.fault) if event.fault else HandshakeFault.CUT
+        self._services.metrics.handshake_failed(fault)
+        if self._services.repeats.is_due(f"handshake {fault.value}"):
+            address = _peer_of(event, self._services.exempt).address
+            _log.info("handshake failed", listener=self._name, reason=fault.value, address=address)
 
     # CONNECT
 
     def _read_connect(self, front: NativeFront, event: FrontEvent, claims: list[_Asked]) -> None:
         conversation = MqttConversation(self._limits)
+        conversation.peer_certificates = event.peer
         conversation.receive_data(event.data)
         made = conversation.next_event()
         peer = _peer_of(event, self._services.exempt)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -19,11 +20,29 @@ from engine.registry.store import Store
 _log = structlog.get_logger("keyturn.node")
 
 
+class Collect(Protocol):
+    """Hands the bus and the attempts what was put aside for a round; all of it in the last one."""
+
+    def __call__(self, *, is_last: bool) -> None: ...
+
+
+def _nothing(*, is_last: bool) -> None:
+    """There is nothing that puts anything aside."""
+
+
 class Batches:
     """Writes them until cancelled, and once more when asked; what the store cannot take now waits for the next time."""
 
     def __init__(
-        self, *, bus: LocalBus, attempts: Attempts, store: Store, clock: Clock, limits: Limits, repeats: Repeats
+        self,
+        *,
+        bus: LocalBus,
+        attempts: Attempts,
+        store: Store,
+        clock: Clock,
+        limits: Limits,
+        repeats: Repeats,
+        collect: Collect = _nothing,
     ) -> None:
         self._bus = bus
         self._attempts = attempts
@@ -31,6 +50,7 @@ class Batches:
         self._clock = clock
         self._limits = limits
         self._repeats = repeats
+        self._collect = collect
         self._summaries: list[RefusalSummary] = []
         self._entries: list[AuditEntry] = []
         self._failures: Counter[tuple[int, str]] = Counter()
@@ -43,6 +63,7 @@ class Batches:
 
     async def flush(self, *, is_last: bool = False) -> None:
         """One round. An outage is logged, and nothing is lost by it. The last round takes the minute begun, too."""
+        self._collect(is_last=is_last)
         try:
             await self._bus.flush()
             await self._write_refusals(is_last=is_last)
