@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -16,7 +17,7 @@ from engine.api.application import build_application
 from engine.api.serve import serve_api
 from engine.api.services import ApiServices
 from engine.clock import Clock
-from engine.config import LISTENERS, Address, Config, ListenerKind
+from engine.config import LISTENERS, Address, Config, ListenerKind, Network, networks_of
 from engine.errors import ConfigError, StoreUnavailable, UsageError
 from engine.gate.record import RECORD_NAME, read_record
 from engine.gate.selection import Operations, choose_operations
@@ -24,11 +25,9 @@ from engine.limits import Limits
 from engine.listeners.admit import Admission
 from engine.listeners.coap import CoapFront
 from engine.listeners.mqtt import FrontServices, MqttFront
-from engine.listeners.native_mqtt import NativeMqttFront, Shared
-from engine.listeners.native_sessions import NativeSessionTable
-from engine.listeners.peer import Network
 from engine.listeners.pending import Pending
 from engine.listeners.platform_tls import HTTP_ALPN, MQTT_ALPN, PlatformTls
+from engine.listeners.proxy import Proxied
 from engine.listeners.tcp import TcpTransport
 from engine.listeners.throttle import Throttle
 from engine.listeners.tls import TlsTransport
@@ -36,7 +35,7 @@ from engine.listeners.transport import Transport
 from engine.listeners.trust import Trust
 from engine.listeners.websocket import WebSocketTransport
 from engine.node.batch_runner import BatchRunner
-from engine.node.batches import Batches
+from engine.node.batches import Batches, nothing_aside
 from engine.node.data_directory import MASTER_KEY_FILE, REGISTRY_FILE, DataLock, announced
 from engine.node.lag import watch_loop_lag
 from engine.node.local import LocalBus
@@ -48,9 +47,13 @@ from engine.observe.repeats import Repeats
 from engine.registry.sealing import MasterKeys, Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import Store
-from engine.session.table import DictSessionTable
+from engine.session.table import DictSessionTable, SessionTable
 from engine.verdict.judge import Judge
 from engine.verdict.policy import VerdictPolicy
+
+if TYPE_CHECKING:
+    from engine.listeners.native_mqtt import NativeMqttFront
+    from engine.node.native_fronts import NativeFronts
 
 _log = structlog.get_logger("keyturn.node")
 
@@ -69,6 +72,8 @@ class Node:
         """
         if any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
             await self._rooms.tls.reload()
+            if self._rooms.native is not None:
+                await self._rooms.native.tls.reload()
 
     async def drain(self) -> None:
         """Stop accepting, tell live sessions that the server shuts down, and write what is batched.
@@ -90,7 +95,7 @@ class _Rooms(msgspec.Struct, frozen=True):
     store: Store
     sealer: Sealer
     bus: LocalBus
-    sessions: DictSessionTable | NativeSessionTable
+    sessions: SessionTable
     attempts: Attempts
     metrics: Metrics
     health: Health
@@ -100,7 +105,8 @@ class _Rooms(msgspec.Struct, frozen=True):
     reaper: Reaper
     repeats: Repeats
     tls: PlatformTls
-    fronts: list[MqttFront | NativeMqttFront | CoapFront]
+    native: "NativeFronts | None"
+    fronts: "list[MqttFront | NativeMqttFront | CoapFront]"
     clock: Clock
     limits: Limits
     exempt: tuple[Network, ...]
@@ -126,6 +132,9 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
             stack.enter_context(announced(config.data, node.addresses))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(rooms.batches.run)
+                if rooms.native is not None:
+                    rooms.native.tell(rooms.bus, _front_services("", "", rooms))
+                    nursery.start_soon(rooms.native.fill)
                 nursery.start_soon(rooms.reaper.run)
                 nursery.start_soon(BatchRunner(_api_services(rooms, config), rooms.repeats).run)
                 for kind in LISTENERS:
@@ -148,17 +157,21 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     """Build every room, from the store up. ConfigError: native, exempt_networks or the master key cannot be used."""
     limits = config.limits
     sealer = Sealer(MasterKeys.read(config.data / MASTER_KEY_FILE), os.urandom)
-    sessions: DictSessionTable | NativeSessionTable = DictSessionTable() if config.native == "never" else NativeSessionTable(os.urandom(16))
     attempts, metrics = Attempts(limits), Metrics()
     health, repeats, pending = Health(store.check, limits), Repeats(clock, limits), Pending(limits)
     trust = Trust(store.certificates)
     tls = PlatformTls(
         config.data / config.tls.certificate, config.data / config.tls.key, trust.device_cas, limits, repeats
     )
-    bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls))
     operations = _operations(config)
+    native = _native_fronts(config, store, sealer, trust, operations)
+    sessions: SessionTable = DictSessionTable() if native is None else native.sessions
+    known_good = None if native is None else native.known_good
+    bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls, native), known_good)
     metrics.watch(
-        pending=lambda: len(pending), sessions=lambda: len(sessions), loop_lag=lambda: health.loop_lag_seconds
+        pending=lambda: len(pending) + (0 if native is None else native.pending),
+        sessions=lambda: len(sessions),
+        loop_lag=lambda: health.loop_lag_seconds,
     )
     admission = Admission(
         store=store,
@@ -176,6 +189,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         metrics=metrics,
         clock=clock,
         limits=limits,
+        on_accepted=None if known_good is None else known_good.offer,
     )
     return _Rooms(
         store=store,
@@ -187,18 +201,40 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         health=health,
         pending=pending,
         admission=admission,
-        batches=Batches(bus=bus, attempts=attempts, store=store, clock=clock, limits=limits, repeats=repeats),
+        batches=Batches(
+            bus=bus,
+            attempts=attempts,
+            store=store,
+            clock=clock,
+            limits=limits,
+            repeats=repeats,
+            collect=nothing_aside if native is None else native.collect,
+        ),
         reaper=Reaper(store=store, bus=bus, clock=clock, limits=limits, repeats=repeats),
         repeats=repeats,
         tls=tls,
+        native=native,
         fronts=[],
         clock=clock,
         limits=limits,
-        exempt=_networks(config),
+        exempt=networks_of(config.exempt_networks, "exempt_networks"),
     )
 
 
-def _trust_anew(config: Config, trust: Trust, tls: PlatformTls) -> Callable[[], Awaitable[None]]:
+def _native_fronts(
+    config: Config, store: Store, sealer: Sealer, trust: Trust, operations: Operations
+) -> "NativeFronts | None":
+    if config.native == "never":
+        return None
+    # Only here: where there is no native module, there is nothing to import.
+    from engine.node.native_fronts import NativeFronts
+
+    return NativeFronts(config, store, sealer, trust.anchors, operations.verify_chain)
+
+
+def _trust_anew(
+    config: Config, trust: Trust, tls: PlatformTls, native: "NativeFronts | None"
+) -> Callable[[], Awaitable[None]]:
     """What a change of the device CAs leads to: CONNECT is judged by what is now, and new handshakes too."""
 
     async def trust_anew() -> None:
@@ -207,6 +243,8 @@ def _trust_anew(config: Config, trust: Trust, tls: PlatformTls) -> Callable[[], 
             return
         try:
             await tls.reload()
+            if native is not None:
+                await native.tls.reload()
         except (ConfigError, StoreUnavailable) as fault:
             # A handshake by the old CAs proves nothing: CONNECT asks the trust, which has forgotten them.
             _log.warning("handshakes go on by the device CAs of before", error=str(fault))
@@ -221,15 +259,10 @@ def _operations(config: Config) -> Operations:
     return operations
 
 
-def _networks(config: Config) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text) for text in config.exempt_networks)
-    except ValueError as fault:
-        raise ConfigError(f"exempt_networks: {fault}") from None
-
-
 def _bind(config: Config) -> Iterator[tuple[str, socket.socket]]:
     """A listening socket for every listener that is on. ConfigError, or OSError with the address in its text."""
+    for name in config.proxy:
+        config.balancers(name)
     for kind in LISTENERS:
         address = config.address(kind.name)
         if address is None:
@@ -291,14 +324,20 @@ async def _start_mqtt(
     limits = rooms.limits
     connect_seconds = limits.connect_seconds if name == "mqtt" else limits.secure_connect_seconds
     services = _front_services(name, protocol, rooms)
+    proxied = _proxied(name, config)
     front: MqttFront | NativeMqttFront
-    if name == "mqtt" and isinstance(rooms.sessions, NativeSessionTable):
-        front = NativeMqttFront(name, services, Shared(rooms.sessions, None), connect_seconds)
+    if rooms.native is not None and proxied is None and name in ("mqtt", "mqtts"):
+        front = await rooms.native.front(name, services, connect_seconds, has_tls=protocol == "mqtts")
     else:
-        front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds)
+        front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds, proxied)
     rooms.fronts.append(front)
     task_status.started()
     await front.serve(sock)
+
+
+def _proxied(name: str, config: Config) -> Proxied | None:
+    balancers = config.balancers(name)
+    return None if balancers is None else Proxied(balancers, HTTP_ALPN if name in ("ws", "wss") else MQTT_ALPN)
 
 
 async def _start_coap(

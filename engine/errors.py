@@ -41,6 +41,10 @@ class PacketTooLarge(FramingFault):
     """The announced Remaining Length is over the bound in force (MQTT 5 section 3.2.2.3.6; 0x95)."""
 
 
+class MalformedProxyHeader(FramingFault):
+    """What a balancer sent is no header of the PROXY protocol, or not one that is allowed here."""
+
+
 class MessageFormatError(FramingFault):
     """The datagram is no CoAP message (RFC 7252 section 3), and is rejected or ignored as section 4 says.
 

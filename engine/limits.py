@@ -15,6 +15,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The largest CONNECT (THREATS 2)."""
     handshake_bytes: int = 32 * 1024
     """A peer's bytes up to the end of the TLS handshake: with a CONNECT, the 64 KiB of THREATS 2."""
+    proxy_seconds: float = 3.0
+    """A balancer's PROXY header complete after accept, inside the time for CONNECT (THREATS 1)."""
+    proxy_header_bytes: int = 2048
+    """The largest PROXY header of version 2 (THREATS, PROXY protocol); of version 1 it is 107."""
     tls_sessions: int = 1024
     """TLS 1.2 sessions kept in a context; at 16 KiB of certificates each, 16 MiB."""
     pending_soft: int = 4096

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from engine.claims.claim import DeviceClaim
+from engine.config import Network
 from engine.gate.compiled_front import Counts, Ending, FrontEvent, Kind, NativeFront, Seen, Words, mapped
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
@@ -22,7 +23,7 @@ from engine.limits import Limits
 from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_sessions import NativeSessionTable
-from engine.listeners.peer import Network, Peer, peer_of
+from engine.listeners.peer import Peer, peer_of
 from engine.listeners.tick import next_tick
 from engine.observe.handshake import HandshakeFault
 from engine.session.mqtt import (
@@ -68,7 +69,7 @@ class NativeMqttFront:
     """Serves one listening socket, as mqtt.MqttFront does."""
 
     def __init__(self, name: str, services: FrontServices, shared: Shared, connect_seconds: float) -> None:
-        self._name = name
+        self.name = self._name = name
         self._services = services
         self._limits = services.limits
         self._shared = shared
@@ -244,9 +245,7 @@ class NativeMqttFront:
         services.metrics.verdict(refused.reason, 0.0)
         if refused.device_id is not None:
             now = services.clock.wall()
-            services.attempts.record(
-                refused.device_id, refused.reason, peer.address, peer.prefix, self._name, now
-            )
+            services.attempts.record(refused.device_id, refused.reason, peer.address, peer.prefix, self._name, now)
 
     def _refuse(self, connection: int, conversation: MqttConversation) -> None:
         self._refusals.append((connection, conversation.data_to_send()))
@@ -351,7 +350,8 @@ def _words(limits: Limits) -> Words:
 
     def connacks(*, is_expiry_asked: bool) -> tuple[bytes, bytes, bytes]:
         as_asked, minimum, maximum = (
-            write_accepted(5, keep_alive, limits, is_expiry_asked=is_expiry_asked) for keep_alive in (least, least - 1, 0)
+            write_accepted(5, keep_alive, limits, is_expiry_asked=is_expiry_asked)
+            for keep_alive in (least, least - 1, 0)
         )
         return as_asked, minimum, maximum
 

@@ -26,7 +26,7 @@ class Collect(Protocol):
     def __call__(self, *, is_last: bool) -> None: ...
 
 
-def _nothing(*, is_last: bool) -> None:
+def nothing_aside(*, is_last: bool) -> None:
     """There is nothing that puts anything aside."""
 
 
@@ -42,7 +42,7 @@ class Batches:
         clock: Clock,
         limits: Limits,
         repeats: Repeats,
-        collect: Collect = _nothing,
+        collect: Collect = nothing_aside,
     ) -> None:
         self._bus = bus
         self._attempts = attempts

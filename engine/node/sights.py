@@ -1,11 +1,12 @@
-"""What C has accepted by itself, told to whom Python would have told at once (listeners/admit.py), a batch at a time."""
+"""What C has accepted by itself, told a batch at a time to whom Python would have told at once (listeners/admit.py)."""
 
 import socket
 from collections.abc import Callable
 
+from engine.config import Network
 from engine.gate.compiled_front import Seen, Sight
 from engine.limits import Limits
-from engine.listeners.peer import Network, peer_of
+from engine.listeners.peer import peer_of
 from engine.listeners.throttle import Throttle
 from engine.node.local import LocalBus
 from engine.observe.attempts import Attempts

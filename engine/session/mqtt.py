@@ -103,10 +103,8 @@ class MqttConversation:
         self._subscriptions: set[str] = set()
 
     @classmethod
-    def resumed(
-        cls, limits: Limits, *, device_id: str, version: int, client_maximum: int | None
-    ) -> "MqttConversation":
-        """A live session without subscriptions, as it stands between two packets; version and client_maximum as told."""
+    def resumed(cls, limits: Limits, *, device_id: str, version: int, client_maximum: int | None) -> "MqttConversation":
+        """A live session without subscriptions, between two packets; version and client_maximum as the CONNECT had them."""
         conversation = cls(limits)
         conversation.state, conversation._maximum = State.CONNECTED, limits.packet_bytes
         conversation._device_id, conversation._version = device_id, version

@@ -1,0 +1,109 @@
+"""Everything that only a node with the native MQTT front has; app imports it when the gate has chosen that front."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from engine.config import Config
+from engine.gate.compiled import ChainVerifier
+from engine.gate.compiled_front import Seen
+from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
+from engine.gate.interface import AnchorSet, VerifyChain
+from engine.listeners.mqtt import FrontServices
+from engine.listeners.native_mqtt import NativeMqttFront, Shared
+from engine.listeners.native_sessions import NativeSessionTable
+from engine.listeners.native_tls import NativeTls
+from engine.node.known_good import KnownGood
+from engine.node.local import LocalBus
+from engine.node.sights import Sights
+from engine.registry.sealing import Sealer
+from engine.registry.store import Store
+
+LISTENERS = frozenset({"mqtt", "mqtts"})
+"""The listeners that the native front can serve; the others keep the reference front."""
+
+_log = structlog.get_logger("keyturn.node")
+
+
+class NativeFronts:
+    """One per node: the tables that C shares, what keeps them true, and the fronts on them.
+
+    anchors: asks for the verified device CAs of each project. verify_chain: what CONNECT is judged by; its tables are
+    the handshakes' too, where it is the native one.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        sealer: Sealer,
+        anchors: Callable[[], Awaitable[Mapping[str, AnchorSet]]],
+        verify_chain: VerifyChain,
+    ) -> None:
+        limits = self._limits = config.limits
+        self.sessions = NativeSessionTable(os.urandom(16))
+        self.fronts: list[NativeMqttFront] = []
+        self.known_good = _known_good(config, store, sealer)
+        self._seen = Seen(limits.known_good_entries)
+        self._sights: Sights | None = None
+        known = None
+        if self.known_good is not None:
+            policy = KnownGoodPolicy(limits, config.policy.sign_types, config.policy.stamp_window_hours)
+            known = (self.known_good.table, policy, self._seen)
+        self._shared = Shared(self.sessions, known)
+        verifier = verify_chain if isinstance(verify_chain, ChainVerifier) else ChainVerifier(limits)
+        self.tls = NativeTls(
+            config.data / config.tls.certificate, config.data / config.tls.key, anchors, verifier, limits, None
+        )
+
+    @property
+    def pending(self) -> int:
+        """Connections of these fronts whose device is not known yet."""
+        return sum(front.pending for front in self.fronts)
+
+    async def front(
+        self, name: str, services: FrontServices, connect_seconds: float, *, has_tls: bool
+    ) -> NativeMqttFront:
+        """A front for this listener. Raises ConfigError or StoreUnavailable where its TLS context cannot be made."""
+        front = NativeMqttFront(name, services, self._shared, connect_seconds)
+        if has_tls:
+            await self.tls.serve(name, front)
+        self.fronts.append(front)
+        return front
+
+    def tell(self, bus: LocalBus, services: FrontServices) -> None:
+        """Whom to tell of the devices that C has accepted."""
+        self._sights = Sights(
+            seen=self._seen,
+            listener=self._listener,
+            bus=bus,
+            throttle=services.admission.throttle,
+            attempts=services.attempts,
+            exempt=services.exempt,
+            limits=self._limits,
+        )
+
+    def collect(self, *, is_last: bool) -> None:
+        """As batches.Collect."""
+        if self._sights is not None:
+            self._sights.collect(is_last=is_last)
+
+    async def fill(self) -> None:
+        """Know every device of the registry, as far as there is room."""
+        if self.known_good is not None:
+            await self.known_good.fill()
+
+    def _listener(self, number: int) -> str:
+        front = self.sessions.front_of(number)
+        return front.name if isinstance(front, NativeMqttFront) else ""
+
+
+def _known_good(config: Config, store: Store, sealer: Sealer) -> KnownGood | None:
+    """None, and a line in the log, where the system gives no memory that may be locked: then Python is always asked."""
+    try:
+        table = CredentialTable(config.limits.known_good_entries)
+    except OSError as error:
+        _log.warning("no table of known devices; every CONNECT takes the long way", error=error.strerror)
+        return None
+    return KnownGood(table=table, store=store, sealer=sealer, limits=config.limits)
