@@ -117,7 +117,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Lists and large batches read at the same time, each in a thread with a connection of its own."""
     seen_flush_seconds: float = 1.0
     seen_batch: int = 2048
-    """Devices accepted in C whose last-seen instant is written in one round (about 30 ms of one core); the rest waits."""
+    """Devices accepted in C whose last-seen instant is written in one round (some 30 ms of a core); the rest waits."""
     search_seconds: float = 1.0
     """A search that reads for longer is refused, so that a condition without an index holds no thread for long."""
     reap_seconds: float = 1.0

@@ -346,7 +346,7 @@ class NativeMqttFront:
 
 def _words(limits: Limits) -> Words:
     """C's ready answers, made by those who know how."""
-    least, most = limits.keep_alive_minimum_seconds, limits.keep_alive_maximum_seconds
+    least = limits.keep_alive_minimum_seconds
 
     def connacks(*, is_expiry_asked: bool) -> tuple[bytes, bytes, bytes]:
         as_asked, minimum, maximum = (

@@ -104,7 +104,7 @@ class MqttConversation:
 
     @classmethod
     def resumed(cls, limits: Limits, *, device_id: str, version: int, client_maximum: int | None) -> "MqttConversation":
-        """A live session without subscriptions, between two packets; version and client_maximum as the CONNECT had them."""
+        """A live session without subscriptions, between two packets; the rest is as its CONNECT had it."""
         conversation = cls(limits)
         conversation.state, conversation._maximum = State.CONNECTED, limits.packet_bytes
         conversation._device_id, conversation._version = device_id, version

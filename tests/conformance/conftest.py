@@ -31,6 +31,7 @@ class FrontAndTransport(NamedTuple):
 FRONTS = [
     pytest.param(FrontAndTransport("never", "mqtt"), id="reference-tcp"),
     pytest.param(FrontAndTransport("auto", "mqtt"), id="native-tcp"),
+    pytest.param(FrontAndTransport("auto", "mqtts"), id="native-tls"),
     pytest.param(FrontAndTransport("never", "mqtts"), id="reference-tls"),
     pytest.param(FrontAndTransport("never", "ws"), id="reference-ws"),
     pytest.param(FrontAndTransport("never", "wss"), id="reference-wss"),
