@@ -16,7 +16,7 @@ from engine.api.application import build_application
 from engine.api.serve import serve_api
 from engine.api.services import ApiServices
 from engine.clock import Clock
-from engine.config import LISTENERS, Address, Config, ListenerKind
+from engine.config import LISTENERS, Address, Config, ListenerKind, Network, networks_of
 from engine.errors import ConfigError, StoreUnavailable, UsageError
 from engine.gate.record import RECORD_NAME, read_record
 from engine.gate.selection import Operations, choose_operations
@@ -24,9 +24,9 @@ from engine.limits import Limits
 from engine.listeners.admit import Admission
 from engine.listeners.coap import CoapFront
 from engine.listeners.mqtt import FrontServices, MqttFront
-from engine.listeners.peer import Network
 from engine.listeners.pending import Pending
 from engine.listeners.platform_tls import HTTP_ALPN, MQTT_ALPN, PlatformTls
+from engine.listeners.proxy import Proxied
 from engine.listeners.tcp import TcpTransport
 from engine.listeners.throttle import Throttle
 from engine.listeners.tls import TlsTransport
@@ -191,7 +191,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         fronts=[],
         clock=clock,
         limits=limits,
-        exempt=_networks(config),
+        exempt=networks_of(config.exempt_networks, "exempt_networks"),
     )
 
 
@@ -218,15 +218,10 @@ def _operations(config: Config) -> Operations:
     return operations
 
 
-def _networks(config: Config) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text) for text in config.exempt_networks)
-    except ValueError as fault:
-        raise ConfigError(f"exempt_networks: {fault}") from None
-
-
 def _bind(config: Config) -> Iterator[tuple[str, socket.socket]]:
     """A listening socket for every listener that is on. ConfigError, or OSError with the address in its text."""
+    for name in config.proxy:
+        config.balancers(name)
     for kind in LISTENERS:
         address = config.address(kind.name)
         if address is None:
@@ -288,10 +283,15 @@ async def _start_mqtt(
     limits = rooms.limits
     connect_seconds = limits.connect_seconds if name == "mqtt" else limits.secure_connect_seconds
     services = _front_services(name, protocol, rooms)
-    front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds)
+    front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds, _proxied(name, config))
     rooms.fronts.append(front)
     task_status.started()
     await front.serve(sock)
+
+
+def _proxied(name: str, config: Config) -> Proxied | None:
+    balancers = config.balancers(name)
+    return None if balancers is None else Proxied(balancers, HTTP_ALPN if name in ("ws", "wss") else MQTT_ALPN)
 
 
 async def _start_coap(

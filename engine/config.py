@@ -1,6 +1,8 @@
 """The configuration: msgspec Structs decoded from keyturn.toml. Every default is sane, every field is documented."""
 
+import ipaddress
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +16,7 @@ class ListenerKind(msgspec.Struct, frozen=True):
     """One row of the listener table: flags, configuration, ready file, /readyz, demo and metric labels come from here.
 
     `protocol` is the metric label; `what` is the help text of the flag; `has_tls` asks for the files of [tls];
-    `is_datagram`: UDP, not TCP.
+    `is_datagram`: UDP, not TCP; `takes_proxy`: [proxy] may name it.
     """
 
     name: str
@@ -23,18 +25,21 @@ class ListenerKind(msgspec.Struct, frozen=True):
     what: str
     has_tls: bool = False
     is_datagram: bool = False
+    takes_proxy: bool = False
 
 
 LISTENERS = (
-    ListenerKind("mqtt", 1883, "mqtt", "MQTT over TCP"),
-    ListenerKind("mqtts", 8883, "mqtts", "MQTT over TLS", has_tls=True),
-    ListenerKind("ws", 8083, "ws", "MQTT over WebSocket"),
-    ListenerKind("wss", 8084, "wss", "MQTT over WebSocket over TLS", has_tls=True),
+    ListenerKind("mqtt", 1883, "mqtt", "MQTT over TCP", takes_proxy=True),
+    ListenerKind("mqtts", 8883, "mqtts", "MQTT over TLS", has_tls=True, takes_proxy=True),
+    ListenerKind("ws", 8083, "ws", "MQTT over WebSocket", takes_proxy=True),
+    ListenerKind("wss", 8084, "wss", "MQTT over WebSocket over TLS", has_tls=True, takes_proxy=True),
     ListenerKind("coap", 5683, "coap", "LwM2M over CoAP (UDP)", is_datagram=True),
     ListenerKind("api", 8080, "http", "the application API, /livez, /readyz and /metrics"),
 )
 
 OFF = "off"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -88,12 +93,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     native: whether operations behind the gate use their compiled twins ("auto": where the gate's record says so).
     listeners: name to "host:port", "[v6]:port" or "off"; a name left out has its default.
     exempt_networks: peers (balancers, tests) to whom the failed-attempt limits and the share per prefix do not apply.
+    proxy: name of a listener whose every connection comes through a balancer and begins with a PROXY header (version 1
+    or 2), to the networks that such a balancer may be in. A listener that is not named takes no header.
     """
 
     data: Path = Path(".")
     native: Literal["auto", "always", "never"] = "auto"
     listeners: dict[str, str] = {}
     exempt_networks: tuple[str, ...] = ()
+    proxy: dict[str, tuple[str, ...]] = {}
     policy: Policy = Policy()
     api: ApiConfig = ApiConfig()
     tls: TlsConfig = TlsConfig()
@@ -107,6 +115,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigError(f"listeners.{name}: there is no such listener ({', '.join(k.name for k in LISTENERS)})")
         text = self.listeners.get(name, f"127.0.0.1:{kind.port}")
         return None if text == OFF else read_address(text, f"listeners.{name}")
+
+    def balancers(self, name: str) -> tuple[Network, ...] | None:
+        """Whose PROXY header a listener takes; None where it takes none. ConfigError names what cannot be used."""
+        if name not in self.proxy:
+            return None
+        named = [kind.name for kind in LISTENERS if kind.takes_proxy]
+        if name not in named:
+            raise ConfigError(f"proxy.{name}: there is no such listener with MQTT ({', '.join(named)})")
+        if not self.proxy[name]:
+            raise ConfigError(f"proxy.{name}: name the networks of the balancers; nobody else could connect")
+        return networks_of(self.proxy[name], f"proxy.{name}")
+
+
+def networks_of(texts: Sequence[str], field: str) -> tuple[Network, ...]:
+    """ "10.0.0.0/8", "::1". ConfigError names the field."""
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError as fault:
+        raise ConfigError(f"{field}: {fault}") from None
 
 
 def read_address(text: str, field: str) -> Address:
@@ -133,4 +160,6 @@ def read_config(data: Path, overrides: dict[str, str] | None = None) -> Config:
     config = msgspec.structs.replace(config, data=data, listeners={**config.listeners, **(overrides or {})})
     for name in {*config.listeners, *(kind.name for kind in LISTENERS)}:
         config.address(name)
+    for name in config.proxy:
+        config.balancers(name)
     return config

@@ -26,6 +26,12 @@ def test_command_line_overrides_the_file(tmp_path: Path) -> None:
     assert config.address("api") is None
 
 
+def test_balancers_are_networks_of_the_listeners_that_are_named(tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, '[proxy]\nmqtt = ["10.0.0.0/8", "::1"]\n'))
+    assert [str(network) for network in config.balancers("mqtt") or ()] == ["10.0.0.0/8", "::1/128"]
+    assert config.balancers("mqtts") is None
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -39,6 +45,12 @@ def test_command_line_overrides_the_file(tmp_path: Path) -> None:
         ("[policy]\nstamp_window_hours = -1", "stamp_window_hours"),
         ("[limits]\nconect_seconds = 1.0", "conect_seconds"),
         ("[limits]\nconnect_seconds = 'ten'", "connect_seconds"),
+        ("[proxy]\nmqqt = ['10.0.0.0/8']", "proxy.mqqt"),
+        ("[proxy]\napi = ['10.0.0.0/8']", "proxy.api"),
+        ("[proxy]\ncoap = ['10.0.0.0/8']", "proxy.coap"),
+        ("[proxy]\nmqtt = ['10.0.0.1/8']", "proxy.mqtt"),
+        ("[proxy]\nmqtt = []", "proxy.mqtt"),
+        ("[proxy]\nmqtt = '10.0.0.0/8'", "proxy"),
         ("native = ", "keyturn.toml"),
     ],
 )

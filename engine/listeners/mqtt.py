@@ -15,10 +15,12 @@ import trio
 
 from engine.claims.claim import DeviceClaim
 from engine.clock import Clock
+from engine.config import Network
 from engine.limits import Limits
 from engine.listeners.admit import Admission, Request
-from engine.listeners.peer import Network, Peer, peer_of
+from engine.listeners.peer import Peer, is_within, peer_of
 from engine.listeners.pending import Pending
+from engine.listeners.proxy import Proxied, check_restrictions, receive_proxy_header
 from engine.listeners.tick import next_tick
 from engine.listeners.transport import HandshakeFailed, Transport, Why
 from engine.observe.attempts import Attempts
@@ -55,10 +57,11 @@ class FrontServices(msgspec.Struct, frozen=True):
 class _Connection:
     """One accepted socket: its transport, its conversation, its scope, its place among the pending."""
 
-    __slots__ = ("conversation", "device_id", "is_open", "number", "peer", "place", "scope", "transport", "why")
+    __slots__ = ("conversation", "device_id", "is_open", "number", "peer", "place", "scope", "sock", "transport", "why")
 
-    def __init__(self, number: int, transport: Transport, peer: Peer, limits: Limits) -> None:
+    def __init__(self, number: int, sock: socket.socket, transport: Transport, peer: Peer, limits: Limits) -> None:
         self.number = number
+        self.sock = sock
         self.transport = transport
         self.peer = peer
         self.is_open = False
@@ -73,6 +76,7 @@ class MqttFront:
     """Serves one listening socket. `close` is how the rest of the engine reaches a connection of it.
 
     transport: what is made of an accepted, non-blocking socket. CONNECT is complete within connect_seconds of accept.
+    proxied: every connection comes through a balancer and begins with a PROXY header.
     """
 
     def __init__(
@@ -81,8 +85,10 @@ class MqttFront:
         services: FrontServices,
         transport: Callable[[socket.socket], Transport],
         connect_seconds: float,
+        proxied: Proxied | None = None,
     ) -> None:
         self._name = name
+        self._proxied = proxied
         self._transport = transport
         self._connect_seconds = connect_seconds
         self._services = services
@@ -151,9 +157,18 @@ class MqttFront:
         sock.setblocking(False)
         self._numbers += 1
         peer = peer_of(address[0], address[1], self._services.exempt)
-        connection = _Connection(self._numbers, self._transport(sock), peer, self._limits)
-        self._services.metrics.accepted()
-        connection.place = self._services.pending.enter(connection.peer, connection.scope.cancel)
+        connection = _Connection(self._numbers, sock, self._transport(sock), peer, self._limits)
+        if self._proxied is None:
+            self._services.metrics.accepted()
+        elif is_within(address[0], self._proxied.balancers):
+            # One address stands for all peers until its header says which; the cap on all counts from now.
+            peer = msgspec.structs.replace(peer, exempt=True)
+        else:
+            self._services.metrics.accepted()
+            self._note_handshake(connection, HandshakeFault.UNTRUSTED_BALANCER, "")
+            connection.transport.close()
+            return
+        connection.place = self._services.pending.enter(peer, connection.scope.cancel)
         if connection.place is None:
             self._services.metrics.shed()
             connection.transport.close()
@@ -169,10 +184,8 @@ class MqttFront:
                 with connection.scope as scope:
                     scope.deadline = trio.current_time() + self._connect_seconds
                     try:
-                        async with connection.transport.opened():
-                            connection.is_open = True
-                            connection.conversation.peer_certificates = connection.transport.peer_certificates
-                            await self._converse(connection)
+                        if self._proxied is None or await self._introduce(connection, self._proxied):
+                            await self._serve_opened(connection)
                     except HandshakeFailed as failed:
                         self._note_handshake(connection, failed.fault, failed.detail)
                 if scope.cancelled_caught and not connection.is_open:
@@ -183,6 +196,36 @@ class MqttFront:
             except* Exception:
                 if self._services.repeats.is_due("connection task"):
                     _log.exception("a connection failed; this is a bug", listener=self._name)
+
+    async def _introduce(self, connection: _Connection, proxied: Proxied) -> bool:
+        """Read who the balancer speaks for: from here on every limit counts by that address.
+
+        False where nobody is to be served: a health check, which is not counted, or a prefix that has its share.
+        """
+        services = self._services
+        try:
+            header = await receive_proxy_header(connection.sock, self._limits)
+        except HandshakeFailed:
+            services.metrics.accepted()
+            raise
+        if header.is_local:
+            return False
+        services.metrics.accepted()
+        if header.source is not None:
+            connection.peer = peer_of(header.source.address, header.source.port, services.exempt)
+        if connection.place is not None:
+            services.pending.progress(connection.place)
+            if not services.pending.rename(connection.place, connection.peer):
+                services.metrics.shed()
+                return False
+        check_restrictions(header, proxied.protocols)
+        return True
+
+    async def _serve_opened(self, connection: _Connection) -> None:
+        async with connection.transport.opened():
+            connection.is_open = True
+            connection.conversation.peer_certificates = connection.transport.peer_certificates
+            await self._converse(connection)
 
     def _note_handshake(self, connection: _Connection, fault: HandshakeFault, detail: str) -> None:
         """No device is named yet, so there is nothing for the attempts: a counter, and now and then a line."""

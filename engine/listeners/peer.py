@@ -5,7 +5,7 @@ import ipaddress
 
 import msgspec
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from engine.config import Network
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -24,6 +24,11 @@ def peer_of(address: str, port: int, exempt: tuple[Network, ...]) -> Peer:
     """The peer behind a socket address; an IPv4-mapped IPv6 address counts as the IPv4 address it is."""
     text, prefix, is_exempt = _placed(address, exempt)
     return Peer(text, port, prefix, is_exempt)
+
+
+def is_within(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the address lies in one of the networks."""
+    return _placed(address, networks)[2]
 
 
 @functools.lru_cache(maxsize=4096)  # a storm behind a balancer comes from a few addresses; parsing one costs 10 us

@@ -29,7 +29,7 @@ class Pending:
 
         Above the hard mark the connection that has gone longest without progress is dropped for it.
         """
-        if not peer.exempt and self._by_prefix[peer.prefix] >= self._limits.pending_per_prefix:
+        if self._has_share(peer):
             return None
         if len(self._connections) >= self._limits.pending_hard:
             oldest, (_peer, drop_oldest) = next(iter(self._connections.items()))
@@ -39,6 +39,19 @@ class Pending:
         self._connections[self._next] = (peer, drop)
         self._by_prefix[peer.prefix] += 1
         return self._next
+
+    def rename(self, place: int, peer: Peer) -> bool:
+        """Whose connection it is turned out; False, and the place is free, when that prefix has its share already."""
+        if place not in self._connections:
+            return True  # dropped meanwhile, and on its way out
+        _, drop = self._connections[place]
+        if self._has_share(peer):
+            self.leave(place)
+            return False
+        self._uncount(self._connections[place][0])
+        self._connections[place] = (peer, drop)
+        self._by_prefix[peer.prefix] += 1
+        return True
 
     def progress(self, place: int) -> None:
         """Bytes came: the connection goes to the end of the row."""
@@ -50,7 +63,12 @@ class Pending:
         entry = self._connections.pop(place, None)
         if entry is None:
             return
-        prefix = entry[0].prefix
-        self._by_prefix[prefix] -= 1
-        if self._by_prefix[prefix] <= 0:
-            del self._by_prefix[prefix]
+        self._uncount(entry[0])
+
+    def _has_share(self, peer: Peer) -> bool:
+        return not peer.exempt and self._by_prefix[peer.prefix] >= self._limits.pending_per_prefix
+
+    def _uncount(self, peer: Peer) -> None:
+        self._by_prefix[peer.prefix] -= 1
+        if self._by_prefix[peer.prefix] <= 0:
+            del self._by_prefix[peer.prefix]

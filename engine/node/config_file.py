@@ -24,6 +24,11 @@ _TEMPLATE = """\
 [listeners]
 {listeners}
 
+# Listeners whose every connection comes through a balancer and begins with a PROXY header (version 1 or 2), and the
+# networks of the balancers: whoever is elsewhere is closed unread. A listener that is not named takes no header. For
+# example mqtt = ["10.0.0.0/8"], and so for mqtts, ws and wss.
+[proxy]
+
 # What passes beyond the proof itself.
 [policy]
 # The sign type is not covered by the password, so a password that was overheard can be replayed as type 0 for ever.

@@ -25,6 +25,10 @@ class HandshakeFault(enum.Enum):
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     PATH_UNKNOWN = "path_unknown"
     SUBPROTOCOL_UNKNOWN = "subprotocol_unknown"
-    # both
+    # PROXY protocol
+    FORBIDDEN_BY_BALANCER = "forbidden_by_balancer"
+    NOT_PROXIED = "not_proxied"
+    UNTRUSTED_BALANCER = "untrusted_balancer"
+    # all of them
     CUT = "cut"
     PEER_GONE = "peer_gone"

@@ -53,7 +53,11 @@ class Metrics:
         self.connections = self._counter("connections", "Connections accepted from the system", "listener", "protocol")
         self.shed = self._counter("connections_shed", "Connections closed unread: too many", "listener", "protocol")
         self.handshakes_failed = self._counter(
-            "handshakes_failed", "TLS and WebSocket handshakes that failed", "listener", "protocol", "reason"
+            "handshakes_failed",
+            "PROXY, TLS and WebSocket handshakes that failed",
+            "listener",
+            "protocol",
+            "reason",
         )
         self.verdicts = self._counter("verdicts", "Verdicts, by exact reason", "listener", "protocol", "reason")
         self.broken = self._counter(

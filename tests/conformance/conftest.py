@@ -43,13 +43,14 @@ class Gate:
         self.running = running
         self.listener = listener
 
-    def client(self) -> AbstractAsyncContextManager[WireClient]:
+    def client(self, header: bytes = b"") -> AbstractAsyncContextManager[WireClient]:
+        """header: what a balancer sends before the device is heard."""
         data = Path(self.running.credentials.data)
-        return wire_client(self.running.addresses[self.listener], self.listener, data / "tls" / "ca.pem")
+        return wire_client(self.running.addresses[self.listener], self.listener, data / "tls" / "ca.pem", header)
 
-    async def answer(self, packet: bytes) -> bytes:
+    async def answer(self, packet: bytes, header: bytes = b"") -> bytes:
         """What a new connection gets for its first packet; it must be closed unless it was accepted."""
-        async with self.client() as client:
+        async with self.client(header) as client:
             answer = await client.exchange(packet)
             if answer[2:4] != b"\0\0":
                 assert answer == b"" or await client.is_closed()

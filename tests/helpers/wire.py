@@ -61,10 +61,17 @@ class WireClient:
 
 
 @asynccontextmanager
-async def wire_client(address: str, listener: str = "mqtt", ca: Path | None = None) -> AsyncIterator[WireClient]:
-    """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server."""
+async def wire_client(
+    address: str, listener: str = "mqtt", ca: Path | None = None, header: bytes = b""
+) -> AsyncIterator[WireClient]:
+    """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server.
+
+    header: what goes before everything else (PROXY).
+    """
     host, _, port = address.rpartition(":")
     stream: trio.abc.Stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
+    if header:
+        await stream.send_all(header)
     if listener in ("mqtts", "wss"):
         context = ssl.create_default_context(cafile=ca)
         stream = trio.SSLStream(stream, context, server_hostname="localhost", https_compatible=True)

@@ -35,6 +35,22 @@ def test_exempt_peer_has_no_share() -> None:
     assert all(row.enter(BALANCER, never) is not None for _ in range(10))
 
 
+def test_place_is_counted_for_whom_the_connection_turned_out_to_be() -> None:
+    """Behind a balancer: the balancer's address has no share, the header's has."""
+    row = pending(pending_per_prefix=1)
+    first, second, third = (row.enter(BALANCER, never) for _ in range(3))
+    assert None not in (first, second, third)
+    assert row.rename(first or 0, HONEST)
+    assert not row.rename(second or 0, HONEST)
+    assert row.rename(third or 0, OTHER)
+    assert len(row) == 2, "one that may not stay has left"
+    assert row.enter(HONEST, never) is None
+    row.leave(first or 0)
+    assert row.enter(HONEST, never) is not None
+    assert row.rename(first or 0, OTHER), "one that left is nobody's"
+    assert row.enter(OTHER, never) is None
+
+
 def test_above_the_soft_mark_it_is_busy() -> None:
     row = pending(pending_soft=1)
     row.enter(HONEST, never)

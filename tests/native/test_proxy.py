@@ -115,8 +115,8 @@ def test_what_is_cut_or_edited_is_read_alike() -> None:
         assert_agree(data + b"\x10\x0c")
 
 
-def build(program: Path, *sources: Path) -> Path:
-    command = ["gcc", *WARNINGS, *HARDENING, "-g", f"-I{NATIVE}", *SANITIZE, str(DRIVER), *map(str, sources)]
+def build(program: Path, *sources: Path, warnings: list[str] = WARNINGS) -> Path:
+    command = ["gcc", *warnings, *HARDENING, "-g", f"-I{NATIVE}", *SANITIZE, str(DRIVER), *map(str, sources)]
     subprocess.run([*command, "-o", str(program)], check=True)
     return program
 
@@ -149,7 +149,7 @@ def test_bound_that_is_not_checked_is_caught(tmp_path: Path, file: str, check: s
     assert check in source
     (tmp_path / file).write_text(source.replace(check, ""))
     others = [path for path in SOURCES if path.name != file]
-    run = drive(build(tmp_path / "broken", tmp_path / file, *others), [data])
+    run = drive(build(tmp_path / "broken", tmp_path / file, *others, warnings=[]), [data])
     assert run.returncode != 0
     assert "heap-buffer-overflow" in run.stderr
 
