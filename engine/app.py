@@ -325,7 +325,7 @@ async def _start_mqtt(
     connect_seconds = limits.connect_seconds if name == "mqtt" else limits.secure_connect_seconds
     services = _front_services(name, protocol, rooms)
     proxied = _proxied(name, config)
-    front: MqttFront | NativeMqttFront
+    front: "MqttFront | NativeMqttFront"
     if rooms.native is not None and proxied is None and name in ("mqtt", "mqtts"):
         front = await rooms.native.front(name, services, connect_seconds, has_tls=protocol == "mqtts")
     else:
