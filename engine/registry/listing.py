@@ -14,6 +14,7 @@ from engine.registry.certificate_rows import (
     ca_from_row,
     device_certificate_from_row,
 )
+from engine.registry.counts import Counts
 from engine.registry.record import DeviceCertificate
 from engine.registry.rows import (
     SELECT_AUDIT,
@@ -104,11 +105,11 @@ class _Conditions:
 
 
 def list_devices(
-    connection: sqlite3.Connection, project_id: str, matching: DeviceFilter, page: PageRequest
+    connection: sqlite3.Connection, project_id: str, matching: DeviceFilter, page: PageRequest, counts: Counts
 ) -> DevicePage:
     """See Store.list_devices."""
     conditions = _of_devices(project_id, matching)
-    count, rows = _page(connection, "device", SELECT_DEVICE, conditions, page)
+    count, rows = _page(connection, "device", SELECT_DEVICE, conditions, page, counts)
     return DevicePage([device_from_row(row) for row in rows], count)
 
 
@@ -212,7 +213,12 @@ def _of_devices(project_id: str, matching: DeviceFilter) -> _Conditions:
 
 
 def _page(
-    connection: sqlite3.Connection, table: str, select: str, conditions: _Conditions, page: PageRequest
+    connection: sqlite3.Connection,
+    table: str,
+    select: str,
+    conditions: _Conditions,
+    page: PageRequest,
+    counts: Counts | None = None,
 ) -> tuple[int, list[Row]]:
     """How many match, and the rows of the page.
 
@@ -222,10 +228,14 @@ def _page(
     """
     where = " AND ".join(conditions.clauses)
     counting = f"SELECT {conditions.counted or f'count(*) FROM {table}'} WHERE {where}"  # noqa: S608 literals of this module, values are bound
-    (count,) = connection.execute(counting, conditions.values).fetchone()
+    project_id = str(conditions.values["project_id"])
+    if counts is not None:
+        count = counts.number(connection, project_id, counting, conditions.values)
+    else:
+        (count,) = connection.execute(counting, conditions.values).fetchone()
     source, order = table, "record_id"
     if conditions.is_ranged:
-        is_walk = table == "device" and count >= many_devices(connection, str(conditions.values["project_id"]))
+        is_walk = table == "device" and count >= many_devices(connection, project_id)
         source, order = (IN_ORDER, order) if is_walk else (table, f"+{order}")
     picking = f"SELECT rowid FROM {source} WHERE {where} AND {order} < :marker"  # noqa: S608 the same
     paging = f"{picking} ORDER BY {order} DESC LIMIT :limit OFFSET :offset"

@@ -9,6 +9,7 @@ device_count      how many devices there are of each kind, kept by triggers, so 
 """
 
 _STATE = "CASE WHEN {0}.frozen THEN 'FROZEN' WHEN {0}.activated THEN 'ACTIVE' ELSE 'INACTIVE' END"
+_CHANGED = "UPDATE project SET device_changes = device_changes + 1 WHERE project_id = {0}.project_id;"
 _ONE_MORE = """
     INSERT INTO device_count (project_id, product_id, app_id, is_direct, state, devices)
     VALUES (new.project_id, new.product_id, new.app_id, new.is_direct, new.state, 1)
@@ -29,6 +30,7 @@ MIGRATION = (
     ALTER TABLE device ADD COLUMN
         state TEXT NOT NULL DEFAULT 'INACTIVE' CHECK (state IN ('INACTIVE', 'ACTIVE', 'FROZEN'))
     """,
+    "ALTER TABLE project ADD COLUMN device_changes INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE device ADD COLUMN is_direct INTEGER NOT NULL AS (gateway_id = device_id)",
     f"""
     UPDATE device SET state = {_STATE.format("credential")} FROM credential
@@ -69,10 +71,15 @@ MIGRATION = (
     INSERT INTO device_count (project_id, product_id, app_id, is_direct, state, devices)
     SELECT project_id, product_id, app_id, is_direct, state, count(*) FROM device GROUP BY 1, 2, 3, 4, 5
     """,
-    f"CREATE TRIGGER device_added AFTER INSERT ON device BEGIN {_ONE_MORE} END",
-    f"CREATE TRIGGER device_deleted AFTER DELETE ON device BEGIN {_ONE_LESS} END",
+    f"CREATE TRIGGER device_added AFTER INSERT ON device BEGIN {_ONE_MORE} {_CHANGED.format('new')} END",
+    f"CREATE TRIGGER device_deleted AFTER DELETE ON device BEGIN {_ONE_LESS} {_CHANGED.format('old')} END",
     f"""
     CREATE TRIGGER device_changed AFTER UPDATE OF product_id, app_id, gateway_id, state ON device
-    BEGIN {_ONE_LESS} {_ONE_MORE} END
+    BEGIN {_ONE_LESS} {_ONE_MORE} {_CHANGED.format("new")} END
+    """,
+    # device_tag changes only together with device.tags.
+    f"""
+    CREATE TRIGGER device_described AFTER UPDATE OF node_id, device_name, created_at, tags ON device
+    BEGIN {_CHANGED.format("new")} END
     """,
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from engine.registry.counts import Counts
 from engine.registry.listing import COUNTED, IN_ORDER, after_prefix, many_devices
 from engine.registry.rows import SELECT_DEVICE, device_from_row
 from engine.registry.search import NEGATIVE, Condition, DeviceSearch, Operator, SearchField, SearchPage
@@ -58,10 +59,10 @@ _Group = Sequence[Condition]
 
 
 def search_devices(
-    connection: sqlite3.Connection, project_id: str, search: DeviceSearch, online: Sequence[str]
+    connection: sqlite3.Connection, project_id: str, search: DeviceSearch, online: Sequence[str], counts: Counts
 ) -> SearchPage:
     """See Store.search_devices."""
-    query = _Query(connection, project_id, online)
+    query = _Query(connection, project_id, online, counts)
     groups = search.any_of or [()]
     if search.is_count:
         return SearchPage(count=query.count(groups))
@@ -80,9 +81,10 @@ def search_devices(
 class _Query:
     """The statements of a search, and what they bind."""
 
-    def __init__(self, connection: sqlite3.Connection, project_id: str, online: Sequence[str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, project_id: str, online: Sequence[str], counts: Counts) -> None:
         self._connection = connection
         self._project_id = project_id
+        self._counts = counts
         self.values: dict[str, object] = {"project_id": project_id, "online": msgspec.json.encode(online).decode()}
 
     def picking(self, groups: Sequence[_Group], direction: str) -> str:
@@ -139,6 +141,10 @@ class _Query:
         return " AND ".join((f"{project} = :project_id", *clauses))
 
     def _number(self, counting: str) -> int:
+        if ":online" not in counting:
+            # Without what it does not bind: whose sessions live says nothing about it.
+            bound = {name: value for name, value in self.values.items() if f":{name}" in counting}
+            return self._counts.number(self._connection, self._project_id, counting, bound)
         (number,) = self._connection.execute(counting, self.values).fetchone()
         return int(number)
 
