@@ -1,9 +1,10 @@
-"""How long lists and searches take: python -m bench.listing [--devices N] [--rounds N].
+"""How long lists and searches take: python -m bench.listing [--devices N] [--rounds N] [--changing].
 
 A node with so many devices, pinned to one core, serves its API; this client, on another core, makes one request after
 the other over one connection with a token. p50 and p99 of the whole exchange, against the bound of 50 ms (the exit
 status is 1 when one is over it), and the node's CPU time of a call, which says more where the cores are not idle. One
-in ten devices has a tag, a thousand are behind a gateway, one in three was activated.
+in ten devices has a tag, a thousand are behind a gateway, one in three was activated. With --changing a device changes
+before every call, so that no count is remembered from the call before.
 """
 
 import argparse
@@ -141,6 +142,10 @@ class Application:
     def list(self, **query: object) -> dict[str, Any]:
         return self.call("GET", f"/devices?{urlencode(query)}")
 
+    def change(self, number: int) -> dict[str, Any]:
+        """Change a device."""
+        return self.call("PUT", "/devices/gateway", {"description": f"change-{number}"})
+
     def search(self, sql: str) -> dict[str, Any]:
         return self.call("POST", "/search/query-devices", {"sql": sql})
 
@@ -210,19 +215,23 @@ def cpu_seconds(pid: int) -> float:
 class Measurement:
     """Calls measured so many times each, a line printed of each."""
 
-    def __init__(self, pid: int, rounds: int) -> None:
+    def __init__(self, pid: int, rounds: int, change: Callable[[int], object] | None) -> None:
         self._pid = pid
         self._rounds = rounds
+        self._change = change
         self.is_within = True
 
     def line(self, name: str, call: Callable[[], object]) -> None:
         times = []
-        used = cpu_seconds(self._pid)
-        for _ in range(self._rounds):
+        cost = 0.0
+        for number in range(self._rounds):
+            if self._change is not None:
+                self._change(number)
+            used = cpu_seconds(self._pid)
             began = time.perf_counter()
             call()
             times.append(time.perf_counter() - began)
-        cost = (cpu_seconds(self._pid) - used) / self._rounds
+            cost += (cpu_seconds(self._pid) - used) / self._rounds
         p99 = statistics.quantiles(times, n=100)[98]
         over = "" if p99 <= BOUND_SECONDS else "   OVER"
         figures = f"p50 {statistics.median(times) * 1e3:6.1f} ms   p99 {p99 * 1e3:6.1f} ms   CPU {cost * 1e3:6.1f} ms"
@@ -249,6 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--changing", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch, "data")
@@ -258,8 +268,9 @@ def main() -> None:
         os.sched_setaffinity(0, {1})
         with serving(data) as (address, pid):
             print(f"{options.devices:,} devices, node on core 0, client on core 1, {options.rounds} rounds each")
-            measurement = Measurement(pid, options.rounds)
-            measure(Application(address, credentials), options.devices, measurement)
+            application = Application(address, credentials)
+            measurement = Measurement(pid, options.rounds, application.change if options.changing else None)
+            measure(application, options.devices, measurement)
     if not measurement.is_within:
         sys.exit(1)
 

@@ -120,6 +120,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Devices accepted in C whose last-seen instant is written in one round (some 30 ms of a core); the rest waits."""
     search_seconds: float = 1.0
     """A search that reads for longer is refused, so that a condition without an index holds no thread for long."""
+    counts_remembered: int = 256
+    """Exact counts of lists and searches, at most 2 KB each, that need not be made again while nothing changes."""
     reap_seconds: float = 1.0
     """Between two rounds of the reaper; a device past its timeout is refused from the second on in any case."""
     reap_batch: int = 512

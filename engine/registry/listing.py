@@ -14,6 +14,7 @@ from engine.registry.certificate_rows import (
     ca_from_row,
     device_certificate_from_row,
 )
+from engine.registry.counts import Counts
 from engine.registry.record import DeviceCertificate
 from engine.registry.rows import (
     SELECT_AUDIT,
@@ -37,10 +38,11 @@ _OF_CERTIFICATE = """
     )
 """
 _SHA1_HEX_DIGITS = 40
-_MANY = 20_000
-"""Records that match from which on sorting them (5 ms) costs more than a look at the newest."""
-_WINDOW = 2_000
-"""So many of the newest are looked at (4 ms)."""
+_LEAST_PART = 5
+"""Of one in so many devices on, walking all in the order of paging is cheaper than sorting those that match."""
+COUNTED = "coalesce(sum(devices), 0) FROM device_count"
+IN_ORDER = "device INDEXED BY device_in_order"
+"""All devices of a project in the order of paging, with every column that a filter is about."""
 _LAST_BEFORE_SURROGATES = 0xD7FF
 _FIRST_AFTER_SURROGATES = 0xE000
 _LAST_CODE_POINT = 0x10FFFF
@@ -53,6 +55,8 @@ class _Conditions:
         self.clauses = ["project_id = :project_id"]
         self.values: dict[str, object] = {"project_id": project_id}
         self.is_ranged = False
+        self.counted: str | None = None
+        """Where the count stands ready, if it does."""
 
     def equal(self, column: str, value: object) -> None:
         if value is not None:
@@ -101,11 +105,11 @@ class _Conditions:
 
 
 def list_devices(
-    connection: sqlite3.Connection, project_id: str, matching: DeviceFilter, page: PageRequest
+    connection: sqlite3.Connection, project_id: str, matching: DeviceFilter, page: PageRequest, counts: Counts
 ) -> DevicePage:
     """See Store.list_devices."""
     conditions = _of_devices(project_id, matching)
-    count, rows = _page(connection, "device", SELECT_DEVICE, conditions, page)
+    count, rows = _page(connection, "device", SELECT_DEVICE, conditions, page, counts)
     return DevicePage([device_from_row(row) for row in rows], count)
 
 
@@ -188,6 +192,12 @@ def after_prefix(prefix: str) -> str | None:
     return None
 
 
+def many_devices(connection: sqlite3.Connection, project_id: str) -> int:
+    """From so many matches on the page is to be walked from IN_ORDER; at least 1."""
+    (total,) = connection.execute(f"SELECT {COUNTED} WHERE project_id = ?", (project_id,)).fetchone()
+    return int(total) // _LEAST_PART + 1
+
+
 def _of_devices(project_id: str, matching: DeviceFilter) -> _Conditions:
     conditions = _Conditions(project_id)
     conditions.equal("product_id", matching.product_id)
@@ -197,33 +207,38 @@ def _of_devices(project_id: str, matching: DeviceFilter) -> _Conditions:
     conditions.prefix("device_name", matching.device_name)
     conditions.range("created_at", matching.created_from, matching.created_to, below="<=")
     conditions.tagged(matching.tags)
+    if matching == DeviceFilter(product_id=matching.product_id, app_id=matching.app_id):
+        conditions.counted = COUNTED
     return conditions
 
 
 def _page(
-    connection: sqlite3.Connection, table: str, select: str, conditions: _Conditions, page: PageRequest
+    connection: sqlite3.Connection,
+    table: str,
+    select: str,
+    conditions: _Conditions,
+    page: PageRequest,
+    counts: Counts | None = None,
 ) -> tuple[int, list[Row]]:
     """How many match, and the rows of the page.
 
     The inner query picks the page from an index alone, the outer one reads the rows of just that page. Behind a range,
-    the + keeps SQLite from walking the whole project in paging order in order to save itself a sort. Where the sort is
-    long because a great part of the project matches, the page is likely among the newest records: they come first.
+    the + keeps SQLite from walking the whole project in paging order in order to save itself a sort; of devices, it is
+    told to do so when many match.
     """
     where = " AND ".join(conditions.clauses)
-    order = "+record_id" if conditions.is_ranged else "record_id"
-    values = {**conditions.values, "marker": page.marker, "limit": page.limit, "offset": page.offset}
-    counting = f"SELECT count(*) FROM {table} WHERE {where}"  # noqa: S608 literals of this module, values are bound
-    picking = f"SELECT rowid FROM {table} WHERE {where} AND {order} < :marker"  # noqa: S608 the same
+    counting = f"SELECT {conditions.counted or f'count(*) FROM {table}'} WHERE {where}"  # noqa: S608 literals of this module, values are bound
+    project_id = str(conditions.values["project_id"])
+    if counts is not None:
+        count = counts.number(connection, project_id, counting, conditions.values)
+    else:
+        (count,) = connection.execute(counting, conditions.values).fetchone()
+    source, order = table, "record_id"
+    if conditions.is_ranged:
+        is_walk = table == "device" and count >= many_devices(connection, project_id)
+        source, order = (IN_ORDER, order) if is_walk else (table, f"+{order}")
+    picking = f"SELECT rowid FROM {source} WHERE {where} AND {order} < :marker"  # noqa: S608 the same
     paging = f"{picking} ORDER BY {order} DESC LIMIT :limit OFFSET :offset"
-    reading = f"{select} WHERE {table}.rowid IN ({{}}) ORDER BY {table}.record_id DESC"
-    (count,) = connection.execute(counting, conditions.values).fetchone()
-    if conditions.is_ranged and count > _MANY:
-        newest = f"SELECT rowid FROM {table} WHERE project_id = :project_id AND record_id < :marker"  # noqa: S608 the same
-        window = f"rowid IN ({newest} ORDER BY record_id DESC LIMIT {_WINDOW})"
-        # Without the project once more, or SQLite would take up its indexes again.
-        rest = " AND ".join(conditions.clauses[1:])
-        among = f"SELECT rowid FROM {table} WHERE {window} AND {rest} ORDER BY +record_id DESC"  # noqa: S608 the same
-        rows = connection.execute(reading.format(f"{among} LIMIT :limit OFFSET :offset"), values).fetchall()
-        if len(rows) == page.limit:
-            return count, rows
-    return count, connection.execute(reading.format(paging), values).fetchall()
+    reading = f"{select} WHERE {table}.rowid IN ({paging}) ORDER BY {table}.record_id DESC"
+    values = {**conditions.values, "marker": page.marker, "limit": page.limit, "offset": page.offset}
+    return count, connection.execute(reading, values).fetchall()

@@ -1,8 +1,9 @@
 """Searches as SQL. Every name in a statement is a literal of this module, every value is bound.
 
-A search that a status narrows is answered from `credential` alone where its other conditions allow it: the narrow
-table holds the state, and its index the order of paging. Who is on line is memory, not a row (DESIGN section 3), so the
-devices with a live session come along as one JSON text, which SQLite reads into a table of its own.
+Of a page, each alternative gives its newest (or oldest) few, found in an index that has them in the order of paging
+wherever there is one. A count is read from device_count as far as that tells the devices apart (schema_lists.py). Who
+is on line is memory, not a row (DESIGN section 3), so the devices with a live session come along as one JSON text,
+which SQLite reads into a table of its own.
 """
 
 import sqlite3
@@ -10,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from engine.registry.listing import after_prefix
+from engine.registry.counts import Counts
+from engine.registry.listing import COUNTED, IN_ORDER, after_prefix, many_devices
 from engine.registry.rows import SELECT_DEVICE, device_from_row
 from engine.registry.search import NEGATIVE, Condition, DeviceSearch, Operator, SearchField, SearchPage
 
@@ -28,17 +30,16 @@ _COLUMNS = {
     SearchField.FW_VERSION: "NULL",
     SearchField.GROUP_ID: "NULL",
 }
-_LEVELS = {
-    "GATEWAY": "(device.gateway_id = device.device_id) = 1",
-    "ENDPOINT": "(device.gateway_id = device.device_id) = 0",
-    "UNKNOWN": "0",
-}
+_LEVELS = {"GATEWAY": "device.is_direct = 1", "ENDPOINT": "device.is_direct = 0", "UNKNOWN": "0"}
 _IS_ONLINE = "device.device_id IN (SELECT value FROM json_each(:online))"
+_ACTIVE = "ACTIVE"
+"""On line or off line: no word of the contract, but what the registry knows."""
 _STATES = {
-    "FROZEN": "frozen = 1 AND activated IN (0, 1)",
-    "INACTIVE": "frozen = 0 AND activated = 0",
-    "ONLINE": f"frozen = 0 AND activated = 1 AND {_IS_ONLINE}",
-    "OFFLINE": f"frozen = 0 AND activated = 1 AND NOT {_IS_ONLINE}",
+    "FROZEN": "device.state = 'FROZEN'",
+    "INACTIVE": "device.state = 'INACTIVE'",
+    _ACTIVE: "device.state = 'ACTIVE'",
+    "ONLINE": f"device.state = 'ACTIVE' AND {_IS_ONLINE}",
+    "OFFLINE": f"device.state = 'ACTIVE' AND NOT {_IS_ONLINE}",
     "ABNORMAL": "0",
 }
 _WORDS = {SearchField.STATUS: _STATES, SearchField.NODE_TYPE: _LEVELS}
@@ -51,30 +52,22 @@ _COMPARISONS = {
     Operator.AT_LEAST: ">=",
 }
 _TAGS = {SearchField.TAG_KEY: "tag_key", SearchField.TAG_VALUE: "tag_value"}
+_COUNTED = frozenset({SearchField.APP_ID, SearchField.PRODUCT_ID, SearchField.NODE_TYPE, SearchField.STATUS})
+_AFFIRMATIVE = {Operator.NOT_EQUAL: Operator.EQUAL, Operator.NOT_IN: Operator.IN}
 
-_DEVICE = "device"
-_CREDENTIAL = "credential AS device"
-_BOTH = """
-    device JOIN credential ON credential.device_id = device.device_id AND credential.project_id = device.project_id
-"""
-# Where the state is known whole, it is looked up in the index alone, and no row of either table is read for it.
-_BOTH_BY_STATE = """
-    device CROSS JOIN credential INDEXED BY credential_by_state
-    ON credential.project_id = device.project_id AND credential.record_id = device.record_id
-"""
-_IN_CREDENTIAL = frozenset({SearchField.STATUS, SearchField.DEVICE_ID, SearchField.NODE_ID, SearchField.MARKER, *_TAGS})
+_Group = Sequence[Condition]
 
 
 def search_devices(
-    connection: sqlite3.Connection, project_id: str, search: DeviceSearch, online: Sequence[str]
+    connection: sqlite3.Connection, project_id: str, search: DeviceSearch, online: Sequence[str], counts: Counts
 ) -> SearchPage:
     """See Store.search_devices."""
-    query = _Query(project_id, search, online)
+    query = _Query(connection, project_id, online, counts)
+    groups = search.any_of or [()]
     if search.is_count:
-        (count,) = connection.execute(f"SELECT count(*) {query.body}", query.values).fetchone()
-        return SearchPage(count=count)
+        return SearchPage(count=query.count(groups))
     direction = "DESC" if search.is_newest_first else "ASC"
-    picking = f"SELECT device.record_id {query.body} ORDER BY {query.order} {direction} LIMIT :limit OFFSET :offset"
+    picking = query.picking(groups, direction)
     rows = connection.execute(
         f"""
         {SELECT_DEVICE} WHERE device.project_id = :project_id AND device.record_id IN ({picking})
@@ -86,29 +79,76 @@ def search_devices(
 
 
 class _Query:
-    """FROM and WHERE of a search, what they bind, and by what to order."""
+    """The statements of a search, and what they bind."""
 
-    def __init__(self, project_id: str, search: DeviceSearch, online: Sequence[str]) -> None:
-        groups = search.any_of or [()]
-        conditions = [condition for group in groups for condition in group]
-        self.values: dict[str, object] = {"project_id": project_id}
-        if any(condition.field is SearchField.STATUS for condition in conditions):
-            self.values["online"] = msgspec.json.encode(online).decode()
-        sources = [self._source(group) for group in groups]
-        # Several are united rather than joined by OR, so that each is looked up in an index of its own.
-        united = " UNION ".join(f"SELECT device.record_id {source}" for source in sources)
-        self.body = sources[0] if len(sources) == 1 else f"FROM ({united}) AS device"
-        # Behind these, + keeps SQLite from walking the whole project in paging order to save itself a sort.
-        is_sorted = len(sources) > 1 or any(_is_scattered(condition) for condition in conditions)
-        self.order = "+device.record_id" if is_sorted else "device.record_id"
+    def __init__(self, connection: sqlite3.Connection, project_id: str, online: Sequence[str], counts: Counts) -> None:
+        self._connection = connection
+        self._project_id = project_id
+        self._counts = counts
+        self.values: dict[str, object] = {"project_id": project_id, "online": msgspec.json.encode(online).decode()}
 
-    def _source(self, group: Sequence[Condition]) -> str:
-        # + hides every index of the project: who is on line is looked up one by one.
-        project = "+device.project_id" if any(_is_online(condition) for condition in group) else "device.project_id"
-        where = " AND ".join((f"{project} = :project_id", *self._clauses(group)))
-        return f"FROM {_tables(group)} WHERE {where}"
+    def picking(self, groups: Sequence[_Group], direction: str) -> str:
+        """The record_ids of the page."""
+        # Each alternative in an index of its own, and no more of each than the page could show.
+        each = [f"({self._in_order(group, direction)} LIMIT :limit + :offset)" for group in groups]
+        united = " UNION ".join(f"SELECT record_id FROM {foremost}" for foremost in each)  # noqa: S608 see the module
+        return f"{united} ORDER BY record_id {direction} LIMIT :limit OFFSET :offset"
 
-    def _clauses(self, group: Sequence[Condition]) -> Iterator[str]:
+    def count(self, groups: Sequence[_Group]) -> int:
+        """How many devices one of the groups is true of."""
+        if all(_is_counted(condition) for group in groups for condition in group):
+            any_of = " OR ".join(f"({self._where(group)})" for group in groups)
+            return self._number(f"SELECT {COUNTED} AS device WHERE {any_of}")
+        if len(groups) > 1:
+            sources = [f"device WHERE {self._where(group)}" for group in groups]
+            united = " UNION ".join(f"SELECT device.record_id FROM {source}" for source in sources)  # noqa: S608 the same
+            return self._number(f"SELECT count(*) FROM ({united})")  # noqa: S608 the same
+        (group,) = groups
+        if (difference := _difference(group)) is not None:
+            whole, part = difference
+            return self.count([whole]) - self.count([part])
+        return self._number(f"SELECT count(*) FROM {self._source(group)}")  # noqa: S608 the same
+
+    def _in_order(self, group: _Group, direction: str) -> str:
+        """The record_ids of a group in the order of paging."""
+        source, order = self._source(group), "device.record_id"
+        if self._is_walked(group):
+            source = f"{IN_ORDER} WHERE {self._where(group)}"
+        elif _is_scattered(group):
+            # + keeps SQLite from walking the whole project in paging order to save itself a sort.
+            order = f"+{order}"
+        return f"SELECT device.record_id FROM {source} ORDER BY {order} {direction}"  # noqa: S608 the same
+
+    def _is_walked(self, group: _Group) -> bool:
+        """Whether the project is to be walked: no index is narrower, or so many match that sorting them costs more."""
+        if not _is_scattered(group):
+            return not any(condition.operator is Operator.EQUAL for condition in group)
+        if any(condition.field in _TAGS or _is_named(condition) for condition in group):
+            return False
+        many = many_devices(self._connection, self._project_id)
+        some = f"SELECT 1 FROM device WHERE {self._where(group)} LIMIT {many}"  # noqa: S608 the same, and a number
+        return self._number(f"SELECT count(*) FROM ({some})") == many  # noqa: S608 the same
+
+    def _source(self, group: _Group) -> str:
+        # The devices of one tag are in the table of tags, once each and in order.
+        is_tag = _is_tag(group)
+        return f"{'device_tag AS device' if is_tag else 'device'} WHERE {self._where(group, is_tag=is_tag)}"
+
+    def _where(self, group: _Group, *, is_tag: bool = False) -> str:
+        # + hides every index of the project: devices that are named are looked up one by one.
+        project = "+device.project_id" if any(_is_named(condition) for condition in group) else "device.project_id"
+        clauses = [self._comparison(_TAGS[one.field], one) for one in group] if is_tag else self._clauses(group)
+        return " AND ".join((f"{project} = :project_id", *clauses))
+
+    def _number(self, counting: str) -> int:
+        if ":online" not in counting:
+            # Without what it does not bind: whose sessions live says nothing about it.
+            bound = {name: value for name, value in self.values.items() if f":{name}" in counting}
+            return self._counts.number(self._connection, self._project_id, counting, bound)
+        (number,) = self._connection.execute(counting, self.values).fetchone()
+        return int(number)
+
+    def _clauses(self, group: _Group) -> Iterator[str]:
         """The conditions of one alternative."""
         for first, *its_value in _with_tag_values(group):
             if first.field in _TAGS:
@@ -121,7 +161,7 @@ class _Query:
     def _tag_clause(self, *conditions: Condition) -> str:
         """That the device has a tag of which all of these are true; of a negative one, that it has no such tag."""
         is_negative = conditions[0].operator in NEGATIVE
-        tests = [self._comparison(_TAGS[one.field], _positive(one) if is_negative else one) for one in conditions]
+        tests = [self._comparison(_TAGS[one.field], _affirmed(one) if is_negative else one) for one in conditions]
         wanted = " AND ".join(("project_id = :project_id", *tests))
         tagged = f"device.record_id IN (SELECT record_id FROM device_tag WHERE {wanted})"  # noqa: S608 see the module
         return f"NOT {tagged}" if is_negative else tagged
@@ -143,15 +183,32 @@ class _Query:
         return f":{name}"
 
 
-def _tables(conditions: Sequence[Condition]) -> str:
-    fields = {condition.field for condition in conditions}
-    if SearchField.STATUS not in fields:
-        return _DEVICE
-    if fields <= _IN_CREDENTIAL:
-        return _CREDENTIAL
-    states = [one for one in conditions if one.field is SearchField.STATUS]
-    is_known = any(one.operator is Operator.EQUAL and one.values[0] != "ABNORMAL" for one in states)
-    return _BOTH_BY_STATE if is_known else _BOTH
+def _is_counted(condition: Condition) -> bool:
+    """Whether device_count tells the devices apart by it."""
+    is_about_sessions = condition.field is SearchField.STATUS and not {"ONLINE", "OFFLINE"}.isdisjoint(condition.values)
+    return condition.field in _COUNTED and not is_about_sessions
+
+
+def _difference(group: _Group) -> tuple[_Group, _Group] | None:
+    """Two groups, the second a part of the first, that differ in this one; None where counting them is not cheaper."""
+    uncounted = [condition for condition in group if not _is_counted(condition)]
+    if len(uncounted) != 1:
+        return None
+    (condition,) = uncounted
+    rest = [one for one in group if one is not condition]
+    if condition.operator in NEGATIVE:
+        return rest, [*rest, _affirmed(condition)]
+    if condition.field is SearchField.STATUS and condition.values == ("OFFLINE",):
+        active, online = (msgspec.structs.replace(condition, values=(word,)) for word in (_ACTIVE, "ONLINE"))
+        return [*rest, active], [*rest, online]
+    return None
+
+
+def _is_tag(group: _Group) -> bool:
+    """Whether it is one tag's key, and perhaps its value, that is asked for and nothing else."""
+    fields = [condition.field for condition in group]
+    is_equal = all(condition.operator is Operator.EQUAL for condition in group)
+    return is_equal and fields in ([SearchField.TAG_KEY], [SearchField.TAG_KEY, SearchField.TAG_VALUE])
 
 
 def _word_clause(condition: Condition) -> str:
@@ -160,7 +217,7 @@ def _word_clause(condition: Condition) -> str:
     return f"NOT ({one_of})" if condition.operator in NEGATIVE else f"({one_of})"
 
 
-def _with_tag_values(group: Sequence[Condition]) -> Sequence[Sequence[Condition]]:
+def _with_tag_values(group: _Group) -> Sequence[_Group]:
     """The conditions one by one, but a tag's value together with the key that stands right before it."""
     joined: list[list[Condition]] = []
     for condition in group:
@@ -175,22 +232,22 @@ def _is_one_tag_key(conditions: Sequence[Condition]) -> bool:
     return [one.field for one in conditions] == [SearchField.TAG_KEY] and conditions[0].operator not in NEGATIVE
 
 
-def _positive(condition: Condition) -> Condition:
-    return msgspec.structs.replace(condition, operator=Operator.EQUAL)
+def _affirmed(condition: Condition) -> Condition:
+    """The condition of which this NEGATIVE one is the complement."""
+    return msgspec.structs.replace(condition, operator=_AFFIRMATIVE[condition.operator])
 
 
-def _is_online(condition: Condition) -> bool:
-    return (
-        condition.field is SearchField.STATUS
-        and condition.operator not in NEGATIVE
-        and set(condition.values) == {"ONLINE"}
+def _is_named(condition: Condition) -> bool:
+    """Whether it is true of a few devices whose device_ids are known: those given, or those on line."""
+    is_online = condition.field is SearchField.STATUS and set(condition.values) == {"ONLINE"}
+    return condition.operator not in NEGATIVE and (is_online or condition.field is SearchField.DEVICE_ID)
+
+
+def _is_scattered(group: _Group) -> bool:
+    """Whether an index finds the devices, but not in the order of paging."""
+    return not _is_tag(group) and any(
+        condition.operator not in NEGATIVE
+        and condition.field is not SearchField.MARKER
+        and (condition.operator is not Operator.EQUAL or condition.field in _TAGS or _is_named(condition))
+        for condition in group
     )
-
-
-def _is_scattered(condition: Condition) -> bool:
-    """Whether an index answers the condition, but not in the order of paging."""
-    if condition.operator in NEGATIVE or condition.field is SearchField.MARKER:
-        return False
-    if condition.field is SearchField.STATUS:
-        return _is_online(condition)
-    return condition.field in _TAGS or condition.operator is not Operator.EQUAL

@@ -12,6 +12,7 @@ from typing import Self
 from engine.clock import Clock
 from engine.limits import Limits
 from engine.registry import changes, device_changes, listing, product_changes, searching
+from engine.registry.counts import Counts
 from engine.registry.database import FAULTS, create_database, open_for_writing
 from engine.registry.readers import Readers, unreadable, within
 from engine.registry.record import Activation, AuditEntry, CredentialRank, CredentialRow, Device, Product
@@ -59,6 +60,7 @@ class SqliteStore:
         self._readers = readers
         self._writer = writer
         self._record_ids = RecordIds(writer)
+        self._counts = Counts(limits.counts_remembered)
         self._limits = limits
         self._clock = clock
         self.access = SqliteAccess(readers, writer, limits)
@@ -111,7 +113,7 @@ class SqliteStore:
 
     async def list_devices(self, project_id: str, matching: DeviceFilter, page: PageRequest) -> DevicePage:
         """See Store."""
-        work = partial(listing.list_devices, project_id=project_id, matching=matching, page=page)
+        work = partial(listing.list_devices, project_id=project_id, matching=matching, page=page, counts=self._counts)
         return await self._readers.read_in_thread(work)
 
     async def products(self, project_id: str, product_ids: Sequence[str]) -> Mapping[str, Product]:
@@ -230,7 +232,9 @@ class SqliteStore:
         self, project_id: str, search: DeviceSearch, online: Sequence[str]
     ) -> SearchPage | StoreRefusal:
         """See Store. Broken off after limits.search_seconds."""
-        work = partial(searching.search_devices, project_id=project_id, search=search, online=online)
+        work = partial(
+            searching.search_devices, project_id=project_id, search=search, online=online, counts=self._counts
+        )
         limited = within(work, self._limits.search_seconds, self._clock.monotonic)
         found = await self._readers.read_in_thread(limited)
         return StoreRefusal.SEARCH_TOO_SLOW if found is None else found

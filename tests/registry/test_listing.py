@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.registry import changes, listing
+from engine.registry.counts import Counts
 from engine.registry.database import create_database, open_for_writing
 from engine.registry.listing import after_prefix
 from engine.registry.store import NEWEST, DeviceFilter, PageRequest, ProductFilter
@@ -31,6 +32,7 @@ def test_range_holds_what_begins_with_the_prefix_and_nothing_else(prefix: str, t
 def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     create_database(tmp_path / "registry.db")
     connection = open_for_writing(tmp_path / "registry.db")
+    changes.create_project(connection, PROJECT, audit())
     yield connection
     connection.close()
 
@@ -60,14 +62,17 @@ def test_every_filter_alone_is_served_by_its_index(
     connection: sqlite3.Connection, matching: DeviceFilter, index: str
 ) -> None:
     """Once for the count, once for the page; without an index a list would walk two million rows."""
-    plan = plan_of(connection, lambda: listing.list_devices(connection, PROJECT, matching, PageRequest()))
+    plan = plan_of(connection, lambda: listing.list_devices(connection, PROJECT, matching, PageRequest(), Counts(9)))
 
-    assert sum(index in step for step in plan) == 2, plan
+    is_counted = any(step.startswith("SEARCH device_count") for step in plan[:2])
+    assert sum(index in step for step in plan) + is_counted == 2, plan
     assert not any(step.startswith("SCAN") for step in plan), plan
 
 
 def test_page_without_filters_is_walked_in_its_order(connection: sqlite3.Connection) -> None:
-    plan = plan_of(connection, lambda: listing.list_devices(connection, PROJECT, DeviceFilter(), PageRequest()))
+    plan = plan_of(
+        connection, lambda: listing.list_devices(connection, PROJECT, DeviceFilter(), PageRequest(), Counts(9))
+    )
 
     assert any("(project_id=? AND record_id<?)" in step for step in plan), plan
     assert sum("TEMP B-TREE" in step for step in plan) <= 1, plan
@@ -87,13 +92,13 @@ def test_audit_is_walked_in_its_order(connection: sqlite3.Connection, target: st
     assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in plan), plan
 
 
-@pytest.mark.parametrize("window", [1, 4, 9, 50])
-@pytest.mark.parametrize("matching", [DeviceFilter(node_id="node-"), DeviceFilter(created_from=NOW + 3)])
-def test_look_at_the_newest_first_changes_no_page(
-    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, window: int, matching: DeviceFilter
+@pytest.mark.parametrize(
+    "matching", [DeviceFilter(node_id="node-"), DeviceFilter(created_from=NOW + 3), DeviceFilter(device_name="absent")]
+)
+def test_walk_in_the_order_of_paging_changes_no_page(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, matching: DeviceFilter
 ) -> None:
-    """Where many match, the page is sought among the newest records before all that match are sorted."""
-    changes.create_project(connection, PROJECT, audit())
+    """Where many match, the project is walked, where few do they are sorted."""
     changes.add_product(connection, product(), audit())
     for number in range(30):
         changes.add_device(connection, device(number, created_at=NOW + number % 7), audit())
@@ -103,19 +108,32 @@ def test_look_at_the_newest_first_changes_no_page(
         for marker in (NEWEST, record_id(12), record_id(2), record_id(0))
         for offset in (0, 2, 20)
     ]
-    sorted_pages = [listing.list_devices(connection, PROJECT, matching, page) for page in pages]
-    monkeypatch.setattr(listing, "_MANY", 5)
-    monkeypatch.setattr(listing, "_WINDOW", window)
+    sorted_and_walked = []
+    for many in (1000, 0):
+        monkeypatch.setattr(listing, "many_devices", lambda *_of, many=many: many)
+        sorted_and_walked.append(
+            [listing.list_devices(connection, PROJECT, matching, page, Counts(9)) for page in pages]
+        )
 
-    assert [listing.list_devices(connection, PROJECT, matching, page) for page in pages] == sorted_pages
+    assert sorted_and_walked[0] == sorted_and_walked[1]
 
 
-def test_look_at_the_newest_reads_no_other(connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or SQLite would sort all that match after all."""
-    monkeypatch.setattr(listing, "_MANY", -1)
-    page = PageRequest(limit=1)
-    plan = plan_of(connection, lambda: listing.list_devices(connection, PROJECT, DeviceFilter(device_name="p"), page))
+def test_page_of_many_that_match_is_walked_and_not_sorted(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "many_devices", lambda *_of: 0)
+    matching = DeviceFilter(device_name="p", created_from=NOW)
+    plan = plan_of(connection, lambda: listing.list_devices(connection, PROJECT, matching, PageRequest(), Counts(9)))
 
-    looking = plan[1 : plan.index("LIST SUBQUERY 1") + 3]
-    assert any("(project_id=? AND record_id<?)" in step for step in looking), looking
-    assert not any("device_by_name" in step for step in looking), looking
+    assert any("COVERING INDEX device_in_order (project_id=? AND record_id<?)" in step for step in plan), plan
+    assert sum("TEMP B-TREE" in step for step in plan) <= 1, plan
+
+
+def test_many_is_a_part_of_the_devices_of_the_project(connection: sqlite3.Connection) -> None:
+    assert listing.many_devices(connection, PROJECT) == 1
+    changes.add_product(connection, product(), audit())
+    for number in range(30):
+        changes.add_device(connection, device(number), audit())
+
+    assert listing.many_devices(connection, PROJECT) == 7
+    assert listing.many_devices(connection, "another") == 1
