@@ -8,6 +8,7 @@ import typer
 from engine.cli.client import open_client, segment
 from engine.cli.options import DEFAULT_DATA, DataOption, JsonOption, read_secret
 from engine.cli.output import show_fields, show_json, show_table
+from engine.registry.record import AuthType
 
 device = typer.Typer(no_args_is_help=True, help="Register devices, and look after them.")
 
@@ -35,6 +36,16 @@ def create(
             "one is allocated, and shown once.",
         ),
     ] = None,
+    auth_type: Annotated[
+        AuthType,
+        typer.Option(help="What it proves itself with: a secret, or a certificate of a device CA (keyturn ca)."),
+    ] = AuthType.SECRET,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="Its certificate's SHA-256 or SHA-1; left out: the first that it connects with."
+        ),
+    ] = None,
     timeout: Annotated[
         int | None, typer.Option(metavar="SECONDS", help="Delete it again when it does not connect in time; 0: never.")
     ] = None,
@@ -45,9 +56,11 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Register a device."""
-    auth_info: dict[str, object] = {"auth_type": "SECRET", "secure_access": secure_access}
+    auth_info: dict[str, object] = {"auth_type": auth_type, "secure_access": secure_access}
     if secret_file is not None:
         auth_info["secret"] = read_secret(secret_file)
+    if fingerprint is not None:
+        auth_info["fingerprint"] = fingerprint
     if timeout is not None:
         auth_info["timeout"] = timeout
     body = {
