@@ -1,7 +1,6 @@
 """keyturn ca demo-device: a device's certificate for trying things out, by a CA of one's own or by a made-up one."""
 
 import datetime
-import hashlib
 import os
 import shlex
 from pathlib import Path
@@ -10,18 +9,18 @@ from typing import Annotated
 import msgspec
 import typer
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from engine.api.problems import Problem
-from engine.cli.client import ApiRefusal, reachable
+from engine.cli.client import reachable
 from engine.cli.demo_clients import CertificateFiles, Protocol, Server, mosquitto_command
-from engine.cli.device_cas import DeviceCas, open_device_cas
+from engine.cli.device_cas import DeviceCas, add_and_verify, open_device_cas
 from engine.cli.options import DEFAULT_DATA, DataOption, JsonOption, read_certificate
 from engine.cli.output import show_fields, show_json
 from engine.cli.password import certificate_credentials, check_device_id, stamp_at
 from engine.config import Address, read_address, read_config
 from engine.errors import UsageError
-from engine.node.certificates import Issued, create_ca, issue_device_certificate, issue_proof
+from engine.node.certificates import Issued, create_ca, issue_device_certificate
 from engine.node.data_directory import running_node
 from engine.registry.certificates import CertificateFault, read_device_ca
 
@@ -69,10 +68,11 @@ def demo_device(
     if ca is None or ca_key is None:
         ca, ca_key = _demo_ca(out, open_device_cas(data), now)
     issuer = _read_ca(ca, ca_key, now)
-    made = _issue(issuer, ca_key, device_id, now)
-    out.mkdir(parents=True, exist_ok=True)
-    _write(files.key, made.key, 0o600)
-    _write(files.certificate, made.certificate + _between(issuer), 0o644)
+    try:
+        made = write_device(issuer, device_id, files, now)
+    except UsageError as fault:
+        # The certificate was judged before: what remains is about the key.
+        raise UsageError(f"{ca_key}: {fault}") from None
     shown = DemoDevice(device_id, str(files.certificate), str(files.key), _fingerprint(made), str(ca))
     if as_json:
         show_json(shown)
@@ -81,15 +81,16 @@ def demo_device(
     typer.echo(_how_to_connect(device_id, files, data, now), err=True)
 
 
-def add_and_verify(cas: DeviceCas, ca: Issued, now: datetime.datetime) -> None:
-    """Upload a CA of which the key is at hand, and prove it. Nothing is done when the project has it already."""
-    try:
-        made = cas.add(ca.certificate.decode())
-    except ApiRefusal as refusal:
-        if refusal.code == Problem.CERTIFICATE_EXISTS.value.code:
-            return
-        raise
-    cas.verify(made.certificate_id, issue_proof(ca, made.verify_code, now).decode())
+def write_device(ca: Issued, device_id: str, files: CertificateFiles, now: datetime.datetime) -> Issued:
+    """Issue a device's certificate into these files, whose directory is made where it is not there.
+
+    Raises UsageError when the CA cannot issue, FileExistsError when a file is there.
+    """
+    made = issue_device_certificate(ca, device_id, now)
+    files.key.parent.mkdir(parents=True, exist_ok=True)
+    _write(files.key, made.key, 0o600)
+    _write(files.certificate, made.certificate + _between(ca), 0o644)
+    return made
 
 
 def _demo_ca(directory: Path, cas: DeviceCas, now: datetime.datetime) -> tuple[Path, Path]:
@@ -113,14 +114,6 @@ def _read_ca(certificate: Path, key: Path, now: datetime.datetime) -> Issued:
         return Issued(content.encode(), file.read(_KEY_BYTES))
 
 
-def _issue(issuer: Issued, key: Path, device_id: str, now: datetime.datetime) -> Issued:
-    try:
-        return issue_device_certificate(issuer, device_id, now)
-    except UsageError as fault:
-        # The certificate was judged before: what remains is about the key.
-        raise UsageError(f"{key}: {fault}") from None
-
-
 def _between(issuer: Issued) -> bytes:
     """The issuer, where it is an intermediate: what stands between the device's certificate and an uploaded root."""
     ca = x509.load_pem_x509_certificate(issuer.certificate)
@@ -133,7 +126,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 def _fingerprint(made: Issued) -> str:
-    return hashlib.sha256(x509.load_pem_x509_certificate(made.certificate).public_bytes(Encoding.DER)).hexdigest()
+    return x509.load_pem_x509_certificate(made.certificate).fingerprint(hashes.SHA256()).hex()
 
 
 def _how_to_connect(device_id: str, files: CertificateFiles, data: Path, now: datetime.datetime) -> str:

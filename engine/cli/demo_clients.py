@@ -92,7 +92,9 @@ _WORDS = {
     },
     Protocol.COAP: {0x41: "Created", 0x42: "Deleted", 0x44: "Changed", 0x83: "Forbidden", 0x84: "Not Found"},
     # RFC 8446 section 6; the words of Python's own table are the standard's.
-    Protocol.TLS: {alert.value: alert.name.removeprefix(_ALERT_NAME).lower() for alert in ssl.AlertDescription},
+    Protocol.TLS: {
+        alert.value: f"{alert.name.removeprefix(_ALERT_NAME).lower()} (alert)" for alert in ssl.AlertDescription
+    },
     Protocol.HTTP: {status.value: status.phrase for status in http.HTTPStatus},
     Protocol.PROCESS: {0: "(exit status)"},
 }

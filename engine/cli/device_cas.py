@@ -1,6 +1,7 @@
 """The project's device CAs from the command line: over the API while a node runs, else in the registry itself."""
 
 import contextlib
+import datetime
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from engine.api.problems import ApiProblem, Problem, problem_body, raise_refusal
 from engine.api.schema import DEFAULT_APP
 from engine.cli.client import ApiClient, ApiRefusal, open_client, segment
 from engine.cli.offline import OfflineRegistry
+from engine.node.certificates import Issued, issue_proof
 from engine.node.data_directory import running_node
 from engine.registry.certificates import CertificateFault, FaultKind, check_proof, read_device_ca
 from engine.registry.record import CaCertificate
@@ -53,6 +55,17 @@ class DeviceCas(Protocol):
 def open_device_cas(data: Path) -> DeviceCas:
     """Of the node that runs on this data directory, or of the registry when none does. UsageError."""
     return StoreDeviceCas(OfflineRegistry(data)) if running_node(data) is None else ApiDeviceCas(open_client(data))
+
+
+def add_and_verify(cas: DeviceCas, ca: Issued, now: datetime.datetime) -> None:
+    """Upload a CA of which the key is at hand, and prove it. Nothing is done when the project has it already."""
+    try:
+        made = cas.add(ca.certificate.decode())
+    except ApiRefusal as refusal:
+        if refusal.code == Problem.CERTIFICATE_EXISTS.value.code:
+            return
+        raise
+    cas.verify(made.certificate_id, issue_proof(ca, made.verify_code, now).decode())
 
 
 class ApiDeviceCas:
