@@ -33,6 +33,7 @@ application = typer.Typer(
     name="keyturn",
     help="A device-authentication engine: the gate that a million reconnecting devices pass through.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command()(init)

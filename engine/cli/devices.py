@@ -23,10 +23,10 @@ def create(
     product_id: Annotated[str, typer.Option("--product-id", metavar="ID", help="The product that it is one of.")],
     node_id: Annotated[str, typer.Option("--node-id", metavar="ID", help="Its own id: IMEI, MAC or serial number.")],
     device_id: Annotated[
-        str | None, typer.Option("--device-id", metavar="ID", help="Left out: {product_id}_{node_id}.")
+        str | None, typer.Option("--device-id", metavar="ID", help="Left out: product and node id, joined by _.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
-    description: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option(help="What else there is to say about it.")] = None,
     gateway_id: Annotated[str | None, typer.Option(metavar="ID", help="The gateway behind which it stands.")] = None,
     secret_file: Annotated[
         str | None,
@@ -38,7 +38,7 @@ def create(
     ] = None,
     auth_type: Annotated[
         AuthType,
-        typer.Option(help="What it proves itself with: a secret, or a certificate of a device CA (keyturn ca)."),
+        typer.Option(metavar="TYPE", help="SECRET; or CERTIFICATES, of a device CA (keyturn ca)."),
     ] = AuthType.SECRET,
     fingerprint: Annotated[
         str | None,
