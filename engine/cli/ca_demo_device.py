@@ -20,7 +20,7 @@ from engine.cli.output import show_fields, show_json
 from engine.cli.password import certificate_credentials, check_device_id, stamp_at
 from engine.config import Address, read_address, read_config
 from engine.errors import UsageError
-from engine.node.certificates import Issued, create_ca, issue_device_certificate
+from engine.node.certificates import Issued, create_ca, issue_device_certificate, load_issuer
 from engine.node.data_directory import running_node
 from engine.registry.certificates import CertificateFault, read_device_ca
 
@@ -65,20 +65,17 @@ def demo_device(
     for path in (files.certificate, files.key):
         if path.exists():
             raise UsageError(f"{path} exists; nothing is overwritten, so name another directory with --out")
+    hint = _how_to_connect(device_id, files, data, now)
     if ca is None or ca_key is None:
         ca, ca_key = _demo_ca(out, open_device_cas(data), now)
     issuer = _read_ca(ca, ca_key, now)
-    try:
-        made = write_device(issuer, device_id, files, now)
-    except UsageError as fault:
-        # The certificate was judged before: what remains is about the key.
-        raise UsageError(f"{ca_key}: {fault}") from None
+    made = write_device(issuer, device_id, files, now)
     shown = DemoDevice(device_id, str(files.certificate), str(files.key), _fingerprint(made), str(ca))
     if as_json:
         show_json(shown)
         return
     show_fields(msgspec.structs.asdict(shown))
-    typer.echo(_how_to_connect(device_id, files, data, now), err=True)
+    typer.echo(hint, err=True)
 
 
 def write_device(ca: Issued, device_id: str, files: CertificateFiles, now: datetime.datetime) -> Issued:
@@ -111,7 +108,13 @@ def _read_ca(certificate: Path, key: Path, now: datetime.datetime) -> Issued:
     if isinstance(ca, CertificateFault):
         raise UsageError(f"{certificate}: {ca.why}")
     with key.open("rb") as file:
-        return Issued(content.encode(), file.read(_KEY_BYTES))
+        issuer = Issued(content.encode(), file.read(_KEY_BYTES))
+    try:
+        load_issuer(issuer)
+    except UsageError as fault:
+        # The certificate was judged before: what remains is about the key.
+        raise UsageError(f"{key}: {fault}") from None
+    return issuer
 
 
 def _between(issuer: Issued) -> bytes:

@@ -64,55 +64,11 @@ def create_ca(now: datetime.datetime, name: str = "Keyturn platform CA") -> Issu
     return _issued(certificate, key)
 
 
-def issue_server_certificate(ca: Issued, names: Sequence[str], now: datetime.datetime) -> Issued:
-    """A server's certificate for these host names and IP addresses; the first is also its common name. As _issue."""
-    subject_names = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    return _issue(ca, names[0], now, _SERVER_DAYS, ExtendedKeyUsageOID.SERVER_AUTH, subject_names)
+def load_issuer(ca: Issued) -> tuple[x509.Certificate, _IssuerKey]:
+    """A CA's certificate and key, to sign with.
 
-
-def issue_device_certificate(ca: Issued, device_id: str, now: datetime.datetime) -> Issued:
-    """A device's certificate, as docs/chains.md wants it (profile DEVICE). As _issue.
-
-    The common name is for people: a device is found by its user name (mqtt-device.md C.4). X.520 allows 64 characters.
+    Raises UsageError when either cannot be read, or the key is of another kind than we accept or not the certificate's.
     """
-    return _issue(ca, device_id[:64], now, _DEVICE_DAYS, ExtendedKeyUsageOID.CLIENT_AUTH)
-
-
-def issue_proof(ca: Issued, verify_code: str, now: datetime.datetime) -> bytes:
-    """The verification certificate, PEM, that shows that the CA's key is held (iotda-rest.md A.5). As _issue."""
-    return _issue(ca, verify_code, now, _PROOF_DAYS, ExtendedKeyUsageOID.CLIENT_AUTH).certificate
-
-
-def _issue(
-    ca: Issued,
-    common_name: str,
-    now: datetime.datetime,
-    days: int,
-    usage: x509.ObjectIdentifier,
-    *extensions: x509.ExtensionType,
-) -> Issued:
-    """An end entity's certificate.
-
-    Raises UsageError when the CA's certificate or key cannot be read or do not belong together.
-    """
-    issuer, issuer_key = _load(ca)
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = (
-        _builder(_common_name(common_name), issuer.subject, key, now, days)
-        .serial_number(x509.random_serial_number())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(_authority_key_identifier(issuer, issuer_key), critical=False)
-    )
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=False)
-    algorithm = None if isinstance(issuer_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    return _issued(builder.sign(issuer_key, algorithm), key)
-
-
-def _load(ca: Issued) -> tuple[x509.Certificate, _IssuerKey]:
     try:
         certificate = x509.load_pem_x509_certificate(ca.certificate)
     except ValueError:
@@ -129,6 +85,57 @@ def _load(ca: Issued) -> tuple[x509.Certificate, _IssuerKey]:
     if key.public_key() != certificate.public_key():
         raise UsageError("the CA's private key is not that of its certificate")
     return certificate, key
+
+
+def issue_server_certificate(ca: Issued, names: Sequence[str], now: datetime.datetime) -> Issued:
+    """A server's certificate for these host names and IP addresses; the first is also its common name.
+
+    Raises what load_issuer does.
+    """
+    subject_names = x509.SubjectAlternativeName([_general_name(name) for name in names])
+    return _issue(ca, names[0], now, _SERVER_DAYS, ExtendedKeyUsageOID.SERVER_AUTH, subject_names)
+
+
+def issue_device_certificate(ca: Issued, device_id: str, now: datetime.datetime) -> Issued:
+    """A device's certificate, as docs/chains.md wants it (profile DEVICE). Raises what load_issuer does.
+
+    The common name is for people: a device is found by its user name (mqtt-device.md C.4). X.520 allows 64 characters.
+    """
+    return _issue(ca, device_id[:64], now, _DEVICE_DAYS, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def issue_proof(ca: Issued, verify_code: str, now: datetime.datetime) -> bytes:
+    """The verification certificate, PEM, that shows that the CA's key is held (iotda-rest.md A.5).
+
+    Raises what load_issuer does.
+    """
+    return _issue(ca, verify_code, now, _PROOF_DAYS, ExtendedKeyUsageOID.CLIENT_AUTH).certificate
+
+
+def _issue(
+    ca: Issued,
+    common_name: str,
+    now: datetime.datetime,
+    days: int,
+    usage: x509.ObjectIdentifier,
+    *extensions: x509.ExtensionType,
+) -> Issued:
+    """An end entity's certificate. Raises what load_issuer does."""
+    issuer, issuer_key = load_issuer(ca)
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_common_name(common_name), issuer.subject, key, now, days)
+        .serial_number(x509.random_serial_number())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_authority_key_identifier(issuer, issuer_key), critical=False)
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    algorithm = None if isinstance(issuer_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return _issued(builder.sign(issuer_key, algorithm), key)
 
 
 def _authority_key_identifier(issuer: x509.Certificate, key: _IssuerKey) -> x509.AuthorityKeyIdentifier:

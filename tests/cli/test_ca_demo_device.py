@@ -124,8 +124,20 @@ def test_wrong_input_is_named_and_nothing_is_written(
     assert "ca.key: the CA's private key is not that" in refused(capsys, "pump-1", *write(tmp_path, swapped), *into)
     locked = Issued(ca.certificate, encrypted)
     assert "ca.key: the CA's private key is encrypted" in refused(capsys, "pump-1", *write(tmp_path, locked), *into)
+    assert "no data directory" in refused(capsys, "pump-1", *write(tmp_path, ca), "--out", str(out), "--data", "/x")
     assert "private key, which" in refused(capsys, "pump-1", *write(tmp_path, Issued(ca.key, ca.key)), *into)
     assert not out.exists() or os.listdir(out) == []
+
+
+def test_a_demo_ca_without_its_key_issues_nothing_and_is_not_added(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "demo-ca.pem").write_bytes(create_ca(NOW).certificate)
+    (tmp_path / "demo-ca.key").write_bytes(create_ca(NOW).key)
+    assert "demo-ca.key: the CA's private key is not" in refused(
+        capsys, "pump-1", "--out", str(tmp_path), "--data", str(data)
+    )
+    assert open_device_cas(data).list_newest(50) == ([], 0)
 
 
 def test_with_the_listener_off_it_says_so(data: Path, tmp_path: Path) -> None:
