@@ -1,30 +1,23 @@
 """Access keys and tokens from the command line: over the API while a node runs, else in the registry itself."""
 
 import os
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Protocol
 
 import msgspec
-import trio
 import typer
 
 from engine.api.access import AccessKeyAnswer, TokenAnswer, TokenName, access_key_answer, token_answer
 from engine.cli.client import ApiClient, open_client, segment
+from engine.cli.offline import OfflineRegistry
 from engine.cli.output import show_fields, show_json
-from engine.clock import Clock
-from engine.config import read_config
 from engine.errors import UsageError
-from engine.node.data_directory import MASTER_KEY_FILE, REGISTRY_FILE, DataLock, read_credentials, running_node
+from engine.node.data_directory import running_node
 from engine.registry.minting import mint_access_key, mint_api_token
-from engine.registry.record import AuditEntry
-from engine.registry.sealing import MasterKeys, Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import StoreRefusal
 from engine.registry.store_access import Role
-
-T = TypeVar("T")
 
 RoleOption = Annotated[
     Role, typer.Option(help="read-only: look and search; operator: change things too; admin: access keys too.")
@@ -91,77 +84,52 @@ class _StoreAccess:
     """Needs no credential of the project: whoever may write the data directory may make one."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
-        self._project_id = read_credentials(data).project_id
-        self._clock = Clock(time.time, time.monotonic)
+        self._registry = OfflineRegistry(data)
 
     def create_access_key(self, role: Role, *, read_secrets: bool) -> AccessKeyAnswer:
         key, secret_key = mint_access_key(
-            self._project_id,
+            self._registry.project_id,
             role,
             reads_secrets=read_secrets,
-            sealer=Sealer(MasterKeys.read(self._data / MASTER_KEY_FILE), os.urandom),
+            sealer=self._registry.sealer(),
             random=os.urandom,
-            now=self._clock.wall(),
+            now=self._registry.now(),
         )
         detail = {"role": role, "read_secrets": read_secrets}
-        audit = self._audit("access-key.create", key.access_key, detail)
+        audit = self._registry.audit("access-key.create", key.access_key, detail)
         self._change(lambda store: store.access.add_access_key(key, audit))
         return access_key_answer(key, secret_key)
 
     def list_access_keys(self) -> list[AccessKeyAnswer]:
-        keys = self._use(lambda store: store.access.list_access_keys(self._project_id))
+        keys = self._registry.use(lambda store: store.access.list_access_keys(self._registry.project_id))
         return [access_key_answer(key) for key in keys]
 
     def revoke_access_key(self, access_key: str) -> None:
-        audit = self._audit("access-key.revoke", access_key)
-        self._change(lambda store: store.access.revoke_access_key(self._project_id, access_key, audit))
+        audit = self._registry.audit("access-key.revoke", access_key)
+        self._change(lambda store: store.access.revoke_access_key(self._registry.project_id, access_key, audit))
 
     def create_token(self, name: str, role: Role, *, read_secrets: bool) -> TokenAnswer:
         try:
             msgspec.convert(name, TokenName)
         except msgspec.ValidationError as fault:
             raise UsageError(f"name: {fault}") from None
+        registry = self._registry
         token, text = mint_api_token(
-            self._project_id, name, role, reads_secrets=read_secrets, random=os.urandom, now=self._clock.wall()
+            registry.project_id, name, role, reads_secrets=read_secrets, random=os.urandom, now=registry.now()
         )
-        audit = self._audit("token.create", name, {"role": role, "read_secrets": read_secrets})
+        audit = registry.audit("token.create", name, {"role": role, "read_secrets": read_secrets})
         self._change(lambda store: store.access.add_api_token(token, audit))
         return token_answer(token, text)
 
     def list_tokens(self) -> list[TokenAnswer]:
-        tokens = self._use(lambda store: store.access.list_api_tokens(self._project_id))
+        tokens = self._registry.use(lambda store: store.access.list_api_tokens(self._registry.project_id))
         return [token_answer(token) for token in tokens]
 
     def revoke_token(self, name: str) -> None:
-        audit = self._audit("token.revoke", name)
-        self._change(lambda store: store.access.revoke_api_token(self._project_id, name, audit))
-
-    def _audit(self, action: str, target: str, detail: Mapping[str, Any] | None = None) -> AuditEntry:
-        return AuditEntry(
-            at=self._clock.wall(),
-            project_id=self._project_id,
-            actor="keyturn",
-            action=action,
-            target=target,
-            detail=msgspec.json.encode(detail or {}),
-        )
+        audit = self._registry.audit("token.revoke", name)
+        self._change(lambda store: store.access.revoke_api_token(self._registry.project_id, name, audit))
 
     def _change(self, change: Callable[[SqliteStore], Awaitable[StoreRefusal | None]]) -> None:
-        refusal = self._use(change)
+        refusal = self._registry.use(change)
         if refusal is not None:
             raise UsageError(refusal.value)
-
-    def _use(self, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
-        """The registry for the length of this work, alone. UsageError when somebody else has it."""
-        limits = read_config(self._data).limits
-
-        async def with_store() -> T:
-            store = SqliteStore.open(self._data / REGISTRY_FILE, limits=limits, clock=self._clock)
-            try:
-                return await work(store)
-            finally:
-                await store.close()
-
-        with DataLock(self._data):
-            return trio.run(with_store)

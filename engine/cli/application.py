@@ -11,6 +11,7 @@ import typer
 
 from engine.cli.access_keys import access_key
 from engine.cli.audit import audit
+from engine.cli.ca import ca
 from engine.cli.demo import demo
 from engine.cli.devices import device
 from engine.cli.gate import gate
@@ -32,12 +33,14 @@ application = typer.Typer(
     name="keyturn",
     help="A device-authentication engine: the gate that a million reconnecting devices pass through.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command()(init)
 application.command()(serve)
 application.add_typer(product, name="product")
 application.add_typer(device, name="device")
+application.add_typer(ca, name="ca")
 application.add_typer(access_key, name="access-key")
 application.add_typer(token, name="token")
 application.command()(password)

@@ -31,7 +31,7 @@ class ApiClient:
     """Calls below /v5/iot/{project_id}, one connection a call."""
 
     def __init__(self, address: Address, credentials: Credentials) -> None:
-        self._address = Address(_ANY.get(address.host, address.host), address.port)
+        self._address = reachable(address)
         self._credentials = credentials
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
@@ -91,6 +91,11 @@ def open_client(data: Path) -> ApiClient:
     if "api" not in node.addresses:
         raise UsageError(f"the node on {data} (pid {node.pid}) runs with its API off")
     return ApiClient(read_address(node.addresses["api"], "node.json"), credentials)
+
+
+def reachable(address: Address) -> Address:
+    """Where a client on this machine finds a listener: the loopback, when it is bound to every address."""
+    return Address(_ANY.get(address.host, address.host), address.port)
 
 
 def segment(text: str) -> str:

@@ -17,6 +17,7 @@ from rich.text import Text
 from engine.cli.audit import in_words, read_audit
 from engine.cli.child import Child, serve_child
 from engine.cli.client import ApiClient
+from engine.cli.demo_certificates import DemoCertificates, certificate_scenes, certified_command, make_certificates
 from engine.cli.demo_clients import Answer, NoAnswer, Protocol, Server, check_paho, has_mosquitto_pub, mosquitto_command
 from engine.cli.demo_coap import check_aiocoap, coap_scenes
 from engine.cli.demo_scenes import DEVICE, Scene, Stage, scenes
@@ -28,7 +29,9 @@ from engine.node.data_directory import Credentials, initialise
 from engine.registry.record import AuditEntry
 
 _SIGN_INS = {"device.activate", "device.refused"}
-_MQTT_VERSION = {Protocol.MQTT_3: "3.1.1", Protocol.MQTT_5: "5"}
+_SPOKEN = {Protocol.MQTT_3: "3.1.1", Protocol.MQTT_5: "5", Protocol.TLS: "TLS"}
+_AUDITED = 500
+"""More entries than the demo makes."""
 _STOPPED = Answer(Protocol.PROCESS, 0)
 
 
@@ -65,14 +68,15 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="keyturn-demo-") as directory:
         data = Path(directory, "data")
         credentials = trio.run(initialise, data, None, Clock(time.time, time.monotonic))
+        certificates = make_certificates(Path(directory), data)
         with serve_child(data) as child:
             stage = _stage(child, credentials)
-            played = [*_play(stage), _stop(child)]
-        entries = read_audit(data)
+            played = [*_play(stage, certificates), _stop(child)]
+        entries = read_audit(data, limit=_AUDITED)
         _show(played, entries)
         _check(played, entries)
         if keep:
-            _keep_serving(data, credentials, stage.secrets)
+            _keep_serving(data, credentials, stage.secrets, certificates)
 
 
 def _stage(child: Child, credentials: Credentials) -> Stage:
@@ -82,12 +86,12 @@ def _stage(child: Child, credentials: Credentials) -> Stage:
     return Stage(api, {name: Server(name, address, ca) for name, address in addresses.items()})
 
 
-def _play(stage: Stage) -> list[Played]:
+def _play(stage: Stage, certificates: DemoCertificates) -> list[Played]:
     out = console()
     out.print("[bold]Keyturn[/bold]: an application registers devices, and the devices connect.\n")
     played = []
     with out.status("") as status:
-        for scene in (*scenes(), *coap_scenes()):
+        for scene in (*scenes(), *certificate_scenes(certificates), *coap_scenes()):
             status.update(Text(f"{scene.who}: {scene.sent}"))
             played.append(Played(scene.who, scene.expected.protocol, scene.sent, scene.expected, _answer(scene, stage)))
     return played
@@ -117,9 +121,7 @@ def _show(played: Sequence[Played], entries: Sequence[AuditEntry]) -> None:
             table.add_row("", "", Text(heading, "bold"))
         mark, style = ("✓", "green") if row.is_right else ("✗", "bold red")
         answered = Text(plain(str(row.answered)), style)
-        table.add_row(
-            Text(mark, style), _MQTT_VERSION.get(row.protocol, ""), row.sent, row.expected.in_digits, answered
-        )
+        table.add_row(Text(mark, style), _SPOKEN.get(row.protocol, ""), row.sent, row.expected.in_digits, answered)
     out = console()
     out.print(table)
     out.print("\nThe audit tells what the wire does not ([bold]keyturn audit[/bold]):\n")
@@ -139,16 +141,18 @@ def _check(played: Sequence[Played], entries: Sequence[AuditEntry]) -> None:
     console().print(f"\n[green]All {len(played)} answers were the right ones.[/green]")
 
 
-def _keep_serving(data: Path, credentials: Credentials, secrets: dict[str, str]) -> None:
+def _keep_serving(
+    data: Path, credentials: Credentials, secrets: dict[str, str], certificates: DemoCertificates
+) -> None:
     program = sys.argv[0] if Path(sys.argv[0]).name == "keyturn" else f"{sys.executable} -m engine"
     with serve_child(data) as child:
         stage = msgspec.structs.replace(_stage(child, credentials), secrets=secrets)
         typer.echo(f"\nServing {', '.join(f'{name} on {address}' for name, address in child.addresses.items())}.")
         typer.echo(f"  {program} device list --data {data}")
         if has_mosquitto_pub():
-            typer.echo(
-                f"  {shlex.join(mosquitto_command(stage.servers['mqtts'], stage.credentials(DEVICE), Protocol.MQTT_3))}"
-            )
+            server = stage.servers["mqtts"]
+            typer.echo(f"  {shlex.join(mosquitto_command(server, stage.credentials(DEVICE), Protocol.MQTT_3))}")
+            typer.echo(f"  {shlex.join(certified_command(server, certificates))}")
         typer.echo("Press Ctrl-C to end.")
         try:
             child.process.wait()

@@ -33,9 +33,9 @@ def coap_scenes() -> Sequence[Scene]:
     """All of them, in order: a registration's scenes build on each other."""
     return [
         Scene(APPLICATION, 'POST /products "Node", CoAP', Answer(Protocol.HTTP, 201), _create_product),
-        _creates(NODE, "secure_access false", secure_access=False),
-        _creates(SECURE, "with a key for DTLS", secure_access=True),
-        _creates(EXPIRING, "timeout 1 s", secure_access=False, timeout=_TIMEOUT_SECONDS),
+        _creates(NODE, "no DTLS", secure_access=False),
+        _creates(SECURE, "DTLS", secure_access=True),
+        _creates(EXPIRING, "for 1 s", secure_access=False, timeout=_TIMEOUT_SECONDS),
         _scene(f"{NODE} registers", "2.01", _registers(NODE)),
         _scene(f"{NODE} updates", "2.04", lambda stage: _request(stage, "POST", f"{stage.locations[NODE]}?lt=600")),
         _scene(f"{NODE} de-registers", "2.02", lambda stage: _request(stage, "DELETE", stage.locations[NODE])),

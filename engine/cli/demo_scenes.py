@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from engine.api.certificate_schema import CertificateAnswer
 from engine.cli.client import ApiClient, ApiRefusal
 from engine.cli.demo_clients import Answer, Protocol, Server, answer_to_mosquitto_pub, connection, has_mosquitto_pub
 from engine.cli.password import ConnectCredentials, connect_credentials, stamp_at
@@ -12,9 +13,9 @@ from engine.cli.password import ConnectCredentials, connect_credentials, stamp_a
 APPLICATION = "An application, over REST"
 PAHO = "Devices, with paho-mqtt"
 PAHO_OVER = {
-    "mqtts": "Devices, with paho-mqtt over TLS (MQTTS)",
-    "ws": "Devices, with paho-mqtt over WebSocket",
-    "wss": "Devices, with paho-mqtt over WebSocket over TLS",
+    "mqtts": "Devices, over TLS (mqtts)",
+    "ws": "Devices, over WebSocket (ws)",
+    "wss": "Devices, over WebSocket (wss)",
 }
 MOSQUITTO = "Devices, with mosquitto_pub"
 
@@ -23,16 +24,20 @@ FROZEN = "meter-2"
 DELETED = "meter-3"
 UNKNOWN = "meter-9"
 
+ACCEPTED = (Answer(Protocol.MQTT_3, 0), Answer(Protocol.MQTT_5, 0x00))
+NO_PROOF = (Answer(Protocol.MQTT_3, 4), Answer(Protocol.MQTT_5, 0x86))
 _WRONG_SECRET = "not-its-secret"
 
 
 class Stage(msgspec.Struct):
-    """The node played on: its listeners by name; the secrets it allocated, by device_id; locations, by node_id."""
+    """The node played on: its listeners by name; the secrets it allocated, by device_id; the device CA as it was
+    uploaded; locations, by node_id."""
 
     api: ApiClient
     servers: dict[str, Server]
     secrets: dict[str, str] = {}
     product_id: str = ""
+    device_ca: CertificateAnswer | None = None
     coap_product_id: str = ""
     locations: dict[str, str] = {}
 
@@ -58,19 +63,19 @@ def scenes() -> Sequence[Scene]:
     """All of them. Those with mosquitto_pub only where it is installed."""
     rows = [
         Scene(APPLICATION, 'POST /products "Meter", MQTT', Answer(Protocol.HTTP, 201), _create_product),
-        *(_creates(device_id) for device_id in (DEVICE, FROZEN, DELETED)),
+        *(creates(device_id) for device_id in (DEVICE, FROZEN, DELETED)),
         _calls("POST", f"/devices/{FROZEN}/freeze"),
         _calls("DELETE", f"/devices/{DELETED}"),
-        *_both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE),
-        *_both(f"{DEVICE}, stamp checked", _ACCEPTED, DEVICE, sign_type="1"),
-        *_both(f"{DEVICE}, stamp 3 hours old", _NO_PROOF, DEVICE, sign_type="1", hours_ago=3),
-        *_both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, wrong=True),
-        *_both(f"{UNKNOWN}, which does not exist", _NO_PROOF, UNKNOWN),
-        *_both(f"{DELETED} deleted, right secret", _NO_PROOF, DELETED),
+        *_both(f"{DEVICE}, right secret", ACCEPTED, DEVICE),
+        *_both(f"{DEVICE}, stamp checked", ACCEPTED, DEVICE, sign_type="1"),
+        *_both(f"{DEVICE}, stamp 3 hours old", NO_PROOF, DEVICE, sign_type="1", hours_ago=3),
+        *_both(f"{DEVICE}, wrong secret", NO_PROOF, DEVICE, wrong=True),
+        *_both(f"{UNKNOWN}, which does not exist", NO_PROOF, UNKNOWN),
+        *_both(f"{DELETED} deleted, right secret", NO_PROOF, DELETED),
         *_both(f"{FROZEN} frozen, right secret", _NOT_AUTHORIZED, FROZEN),
-        *_both(f"{FROZEN} frozen, wrong secret", _NO_PROOF, FROZEN, wrong=True),
+        *_both(f"{FROZEN} frozen, wrong secret", NO_PROOF, FROZEN, wrong=True),
         _calls("POST", f"/devices/{FROZEN}/unfreeze"),
-        *_both(f"{FROZEN} unfrozen, right secret", _ACCEPTED, FROZEN),
+        *_both(f"{FROZEN} unfrozen, right secret", ACCEPTED, FROZEN),
         Scene(
             PAHO,
             f"{DEVICE} again: the older one",
@@ -79,16 +84,14 @@ def scenes() -> Sequence[Scene]:
         ),
     ]
     for listener, who in PAHO_OVER.items():
-        rows += _both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE, client=who, listener=listener)
-        rows += _both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, client=who, listener=listener, wrong=True)
+        rows += _both(f"{DEVICE}, right secret", ACCEPTED, DEVICE, client=who, listener=listener)
+        rows += _both(f"{DEVICE}, wrong secret", NO_PROOF, DEVICE, client=who, listener=listener, wrong=True)
     if has_mosquitto_pub():
-        rows += _both(f"{DEVICE}, right secret", _ACCEPTED, DEVICE, client=MOSQUITTO)
-        rows += _both(f"{DEVICE}, wrong secret", _NO_PROOF, DEVICE, client=MOSQUITTO, wrong=True)
+        rows += _both(f"{DEVICE}, right secret", ACCEPTED, DEVICE, client=MOSQUITTO)
+        rows += _both(f"{DEVICE}, wrong secret", NO_PROOF, DEVICE, client=MOSQUITTO, wrong=True)
     return rows
 
 
-_ACCEPTED = (Answer(Protocol.MQTT_3, 0), Answer(Protocol.MQTT_5, 0x00))
-_NO_PROOF = (Answer(Protocol.MQTT_3, 4), Answer(Protocol.MQTT_5, 0x86))
 _NOT_AUTHORIZED = (Answer(Protocol.MQTT_3, 5), Answer(Protocol.MQTT_5, 0x87))
 
 
@@ -160,11 +163,13 @@ def _create_product(stage: Stage) -> Answer:
     return Answer(Protocol.HTTP, status)
 
 
-def _creates(device_id: str) -> Scene:
+def creates(device_id: str, words: str = "", **auth_info: object) -> Scene:
+    """A scene that registers a device of the MQTT product, by default one with a secret."""
+
     def act(stage: Stage) -> Answer:
-        body = {"device_id": device_id, "node_id": device_id, "product_id": stage.product_id}
+        body = {"device_id": device_id, "node_id": device_id, "product_id": stage.product_id, "auth_info": auth_info}
         status, made = stage.api.request("POST", "/devices", body)
-        stage.secrets[device_id] = made["auth_info"]["secret"]
+        stage.secrets[device_id] = made["auth_info"].get("secret", "")
         return Answer(Protocol.HTTP, status)
 
-    return Scene(APPLICATION, f"POST /devices {device_id}", Answer(Protocol.HTTP, 201), act)
+    return Scene(APPLICATION, f"POST /devices {device_id}{words}", Answer(Protocol.HTTP, 201), act)

@@ -8,6 +8,7 @@ import typer
 from engine.cli.client import open_client, segment
 from engine.cli.options import DEFAULT_DATA, DataOption, JsonOption, read_secret
 from engine.cli.output import show_fields, show_json, show_table
+from engine.registry.record import AuthType
 
 device = typer.Typer(no_args_is_help=True, help="Register devices, and look after them.")
 
@@ -22,10 +23,10 @@ def create(
     product_id: Annotated[str, typer.Option("--product-id", metavar="ID", help="The product that it is one of.")],
     node_id: Annotated[str, typer.Option("--node-id", metavar="ID", help="Its own id: IMEI, MAC or serial number.")],
     device_id: Annotated[
-        str | None, typer.Option("--device-id", metavar="ID", help="Left out: {product_id}_{node_id}.")
+        str | None, typer.Option("--device-id", metavar="ID", help="Left out: product and node id, joined by _.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
-    description: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option(help="What else there is to say about it.")] = None,
     gateway_id: Annotated[str | None, typer.Option(metavar="ID", help="The gateway behind which it stands.")] = None,
     secret_file: Annotated[
         str | None,
@@ -33,6 +34,16 @@ def create(
             metavar="PATH",
             help="Read its secret from a file, or with - from standard input. Left out: "
             "one is allocated, and shown once.",
+        ),
+    ] = None,
+    auth_type: Annotated[
+        AuthType,
+        typer.Option(metavar="TYPE", help="SECRET; or CERTIFICATES, of a device CA (keyturn ca)."),
+    ] = AuthType.SECRET,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="Its certificate's SHA-256 or SHA-1; left out: the first that it connects with."
         ),
     ] = None,
     timeout: Annotated[
@@ -45,9 +56,11 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Register a device."""
-    auth_info: dict[str, object] = {"auth_type": "SECRET", "secure_access": secure_access}
+    auth_info: dict[str, object] = {"auth_type": auth_type, "secure_access": secure_access}
     if secret_file is not None:
         auth_info["secret"] = read_secret(secret_file)
+    if fingerprint is not None:
+        auth_info["fingerprint"] = fingerprint
     if timeout is not None:
         auth_info["timeout"] = timeout
     body = {

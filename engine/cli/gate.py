@@ -21,7 +21,9 @@ def gate(
     data: Annotated[
         Path | None,
         typer.Option(
-            envvar="KEYTURN_DATA", help="Data directory whose node shall use the record; without it, only show."
+            metavar="DIR",
+            envvar="KEYTURN_DATA",
+            help="Data directory whose node shall use the record; without it, only show.",
         ),
     ] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and secrets read from where nobody else sees them."""
+"""Options that several commands share, and what they read: secrets from where nobody sees them, and certificates."""
 
 import getpass
 import sys
@@ -18,6 +18,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _SECRET_BYTES = 4096
 """Read at most so much: a wrong path must not be read to its end."""
+_CERTIFICATE_BYTES = 65535
+"""The API's own bound (AddCertificate, CheckCertificate)."""
 
 
 def read_secret(source: str | None) -> str:
@@ -39,6 +41,18 @@ def read_secret(source: str | None) -> str:
     return secret
 
 
-def _read_start(path: Path) -> bytes:
+def read_certificate(path: Path) -> str:
+    """The text of a PEM file, for the API to judge. UsageError for what it need not see: a key above all."""
+    text = _read_start(path, _CERTIFICATE_BYTES + 1).decode("ascii", "replace")
+    if "PRIVATE KEY-----" in text:
+        raise UsageError(f"{path}: it holds a private key, which Keyturn never wants; name the certificate's file")
+    if len(text) > _CERTIFICATE_BYTES:
+        raise UsageError(f"{path}: longer than {_CERTIFICATE_BYTES} bytes")
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise UsageError(f"{path}: no certificate in it; PEM is expected (-----BEGIN CERTIFICATE-----)")
+    return text
+
+
+def _read_start(path: Path, most: int = _SECRET_BYTES) -> bytes:
     with path.open("rb") as file:
-        return file.read(_SECRET_BYTES)
+        return file.read(most)

@@ -17,17 +17,28 @@ _STAMP = re.compile(r"[0-9]{10}")
 
 
 class ConnectCredentials(msgspec.Struct, frozen=True):
-    """The three fields of CONNECT by which a device with a secret proves itself."""
+    """The fields of CONNECT that say who a device is; `password` is None where a certificate proves it."""
 
     client_id: str
     user_name: str
-    password: str
+    password: str | None
 
 
 def connect_credentials(device_id: str, secret: str, stamp: str, sign_type: str = "0") -> ConnectCredentials:
     """mqtt-device.md C.1: the password is hex(HMAC-SHA256(key = stamp, message = secret))."""
     password = hmac.digest(stamp.encode(), secret.encode(), "sha256").hex()
     return ConnectCredentials(f"{device_id}_0_{sign_type}_{stamp}", device_id, password)
+
+
+def certificate_credentials(device_id: str, stamp: str) -> ConnectCredentials:
+    """mqtt-device.md C.4: as with a secret, and no Password."""
+    return ConnectCredentials(f"{device_id}_0_0_{stamp}", device_id, None)
+
+
+def check_device_id(device_id: str) -> None:
+    """UsageError for what cannot be one."""
+    if not _DEVICE_ID.fullmatch(device_id):
+        raise UsageError("DEVICE_ID: expected 1 to 128 letters, digits, '_' and '-'")
 
 
 def stamp_at(now: datetime.datetime) -> str:
@@ -50,8 +61,7 @@ def password(
 
     The device's secret is read from standard input, or asked for. Nothing is sent anywhere.
     """
-    if not _DEVICE_ID.fullmatch(device_id):
-        raise UsageError("DEVICE_ID: expected 1 to 128 letters, digits, '_' and '-'")
+    check_device_id(device_id)
     stamp = stamp_at(datetime.datetime.now(datetime.UTC)) if stamp is None else stamp
     if not _STAMP.fullmatch(stamp):
         raise UsageError("--stamp: expected ten digits, YYYYMMDDHH")

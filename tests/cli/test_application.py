@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from engine.cli import application
 from engine.cli.application import run
@@ -120,6 +123,24 @@ def test_debug_shows_where_a_bug_is(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "Traceback" in error
     assert "test_application.py" in error
     assert error.splitlines()[-1].startswith("keyturn: ZeroDivisionError")
+
+
+def commands_below(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
+    yield " ".join(words), command
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands_below(each, *words, name)
+
+
+COMMANDS = dict(commands_below(typer.main.get_command(application.application), "keyturn"))
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_and_option_says_what_it_does(words: str) -> None:
+    command = COMMANDS[words]
+    assert command.help
+    for parameter in command.params:
+        # An id of a device or a key needs no words.
+        assert getattr(parameter, "help", None) or (parameter.metavar or "").isupper(), parameter.name
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["password", "device"]], ids=" ".join)

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,10 +23,12 @@ def test_every_answer_is_right_and_the_audit_shows_both(keyturn: Keyturn, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
     mqtt = ("0 Connection Accepted", "0x00 Success", "4 bad user name or password", "5 not authorized", "0x8E")
-    for answer in (*mqtt, "2.01 Created", "2.04 Changed", "2.02 Deleted", "4.03 Forbidden", "4.04 Not Found"):
+    coap = ("2.01 Created", "2.04 Changed", "2.02 Deleted", "4.03 Forbidden", "4.04 Not Found")
+    for answer in (*mqtt, *coap, "48 unknown_ca"):
         assert answer in done.stdout
-    assert "device.activate" in done.stdout
-    assert "device.refused" in done.stdout
+    for entry in ("device.activate", "device.refused", "wrong_certificate", "untrusted_certificate"):
+        assert entry in done.stdout
+    assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
     assert re.search(r"All \d+ answers were the right ones", done.stdout)
     assert os.listdir(tmp_path) == []
 
@@ -43,6 +47,7 @@ def test_a_wrong_answer_shows_and_fails(
     answer: Answer | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo_module, "scenes", lambda: wrong_scene(answer))
+    monkeypatch.setattr(demo_module, "certificate_scenes", lambda _certificates: [])
     monkeypatch.setattr(demo_module, "coap_scenes", list)
     assert run(["demo"]) == 1
     output = capsys.readouterr()
@@ -71,9 +76,11 @@ def test_keep_serves_on_until_it_is_told_to_end_and_leaves_nothing(tmp_path: Pat
         shown = []
         for line in process.stdout:
             shown.append(line)
-            if "device list" in line:
+            if "Press Ctrl-C" in line:
                 break
-        (data,) = re.findall(r"--data (\S+)", shown[-1])
+        (data,) = re.findall(r"device list --data (\S+)", "".join(shown))
+        typed = [line for line in shown if line.startswith("  mosquitto_pub")]
+        published = [subprocess.run(shlex.split(line), capture_output=True, check=False).returncode for line in typed]
         listed = subprocess.run(
             [sys.executable, "-m", "engine", "device", "list", "--data", data],
             capture_output=True,
@@ -83,5 +90,6 @@ def test_keep_serves_on_until_it_is_told_to_end_and_leaves_nothing(tmp_path: Pat
         process.send_signal(signal.SIGTERM)
         rest = process.stdout.read()
     assert "meter-1" in listed.stdout
+    assert published == ([0, 0] if shutil.which("mosquitto_pub") else [])
     assert process.returncode == 0, "".join(shown) + rest
     assert os.listdir(tmp_path) == []

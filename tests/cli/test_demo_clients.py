@@ -1,6 +1,7 @@
 """The demo's clients tell what was on the wire."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import pytest
 from engine.cli import demo_clients
 from engine.cli.demo_clients import (
     Answer,
+    CertificateFiles,
+    Connection,
     NoAnswer,
     Protocol,
     Server,
@@ -18,7 +21,7 @@ from engine.cli.demo_clients import (
     connection,
     mosquitto_command,
 )
-from engine.cli.password import connect_credentials
+from engine.cli.password import certificate_credentials, connect_credentials
 from engine.config import Address
 
 CREDENTIALS = connect_credentials("dev", "12345678", "2025041401")
@@ -74,6 +77,37 @@ def test_a_connection_that_is_closed_without_an_answer_is_no_answer(monkeypatch:
         made.answer()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:1006)",
+        "failed to receive on socket: [SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2580)",
+    ],
+)
+def test_an_alert_is_an_answer_in_the_handshake_and_after_it(words: str) -> None:
+    within, after = Connection(Protocol.MQTT_5), Connection(Protocol.MQTT_5)
+    within.note_fault(ssl.SSLError(1, words))
+    after.note_log(words)
+    for made in (within, after):
+        assert made.answer() == Answer(Protocol.TLS, 48)
+        assert str(Answer(Protocol.TLS, 48)) == "48 unknown_ca (alert)"
+
+
+def test_a_handshake_that_fails_on_our_side_is_no_answer() -> None:
+    fault = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Connection(Protocol.MQTT_5).note_fault(fault)
+
+
+def test_every_alert_of_the_library_has_a_number() -> None:
+    """What is not in Python's table would end the demo with a KeyError."""
+    for alert in ssl.AlertDescription:
+        made = Connection(Protocol.MQTT_3)
+        words = alert.name.removeprefix("ALERT_DESCRIPTION_").lower().replace("_", " ")
+        made.note_log(f"tlsv1 alert {words} (_ssl.c:1)")
+        assert made.answer() == Answer(Protocol.TLS, alert.value)
+
+
 def test_answers_read_as_their_standards_write_them() -> None:
     assert str(Answer(Protocol.MQTT_3, 4)) == "4 bad user name or password"
     assert str(Answer(Protocol.MQTT_5, 0x86)) == "0x86 Bad User Name or Password"
@@ -89,6 +123,15 @@ def test_mosquitto_s_line_holds_all_three_fields_and_an_uplink_topic() -> None:
     assert command[command.index("-u") + 1] == "dev"
     assert command[command.index("-P") + 1] == CREDENTIALS.password
     assert "$oc/devices/dev/sys/properties/report" in command
+
+
+def test_a_certificate_takes_the_password_s_place_on_mosquitto_s_line() -> None:
+    server = Server("mqtts", Address("127.0.0.1", 8883), Path("ca.pem"))
+    files = CertificateFiles(Path("dev.pem"), Path("dev.key"))
+    command = mosquitto_command(server, certificate_credentials("dev", "2025041401"), Protocol.MQTT_3, files)
+    assert command[command.index("--cert") + 1] == "dev.pem"
+    assert command[command.index("--key") + 1] == "dev.key"
+    assert "-P" not in command
 
 
 def test_over_tls_the_device_s_ca_is_on_mosquitto_s_line() -> None:

@@ -44,6 +44,17 @@ def test_a_device_needs_security_unless_told_otherwise(
     assert made["auth_info"]["secure_access"] is secure
 
 
+def test_a_device_with_a_certificate_has_a_fingerprint_and_no_secret(
+    on: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    certified = ("--auth-type", "CERTIFICATES", "--json")
+    first = json.loads(created(on, "first-use", capsys, *certified))["auth_info"]
+    assert first["auth_type"] == "CERTIFICATES"
+    assert not first.keys() & {"secret", "fingerprint"}
+    pinned = json.loads(created(on, "pinned", capsys, *certified, "--fingerprint", "ab" * 32))["auth_info"]
+    assert pinned["fingerprint"] == "ab" * 32
+
+
 def test_for_a_person_the_allocated_secret_is_a_line(on: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     lines = dict(line.split(maxsplit=1) for line in created(on, "lines", capsys).splitlines())
     assert lines["device_id"] == "lines"

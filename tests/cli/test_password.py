@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from engine.cli.application import run
-from engine.cli.password import connect_credentials, stamp_at
+from engine.cli.password import certificate_credentials, connect_credentials, stamp_at
 
 # mqtt-device.md C.1, the published vector.
 SECRET, STAMP = "12345678", "2025041401"
@@ -31,6 +31,11 @@ def test_published_vector(line_end: bytes, monkeypatch: pytest.MonkeyPatch, caps
         "user_name": "a_b-1",
         "password": PASSWORD,
     }
+
+
+def test_with_a_certificate_there_is_no_password() -> None:
+    made = certificate_credentials("a_b-1", STAMP)
+    assert (made.client_id, made.user_name, made.password) == (f"a_b-1_0_0_{STAMP}", "a_b-1", None)
 
 
 def test_lines_for_a_person(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
