@@ -1,10 +1,9 @@
 """The composition root: the only module that knows all the others. One node, from a configuration."""
 
-import ipaddress
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,8 +16,8 @@ from engine.api.application import build_application
 from engine.api.serve import serve_api
 from engine.api.services import ApiServices
 from engine.clock import Clock
-from engine.config import LISTENERS, Address, Config, ListenerKind, Network, networks_of
-from engine.errors import ConfigError, StoreUnavailable, UsageError
+from engine.config import LISTENERS, Config, Network, networks_of
+from engine.errors import ConfigError, StoreUnavailable
 from engine.gate.record import RECORD_NAME, read_record
 from engine.gate.selection import Operations, choose_operations
 from engine.limits import Limits
@@ -36,6 +35,7 @@ from engine.listeners.trust import Trust
 from engine.listeners.websocket import WebSocketTransport
 from engine.node.batch_runner import BatchRunner
 from engine.node.batches import Batches, nothing_aside
+from engine.node.bind import address_of, bind
 from engine.node.data_directory import MASTER_KEY_FILE, REGISTRY_FILE, DataLock, announced
 from engine.node.lag import watch_loop_lag
 from engine.node.local import LocalBus
@@ -71,9 +71,7 @@ class Node:
         Raises ConfigError or StoreUnavailable; then everything is as before.
         """
         if any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
-            await self._rooms.tls.reload()
-            if self._rooms.native is not None:
-                await self._rooms.native.tls.reload()
+            await _reload_tls(self._rooms.tls, self._rooms.native)
 
     async def drain(self) -> None:
         """Stop accepting, tell live sessions that the server shuts down, and write what is batched.
@@ -123,11 +121,11 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
     clock = Clock(time.time, time.monotonic)
     with ExitStack() as stack:
         stack.enter_context(DataLock(config.data))
-        sockets = {name: stack.enter_context(sock) for name, sock in _bind(config)}
+        sockets = {name: stack.enter_context(sock) for name, sock in bind(config)}
         store = SqliteStore.open(config.data / REGISTRY_FILE, limits=config.limits, clock=clock)
         try:
             rooms = _furnish(config, store, clock)
-            node = Node({name: _address_of(sock) for name, sock in sockets.items()}, rooms)
+            node = Node({name: address_of(sock) for name, sock in sockets.items()}, rooms)
             await node.reload()
             stack.enter_context(announced(config.data, node.addresses))
             async with trio.open_nursery() as nursery:
@@ -176,11 +174,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     admission = Admission(
         store=store,
         sealer=sealer,
-        judge=Judge(
-            VerdictPolicy(config.policy.sign_types, config.policy.stamp_window_hours),
-            operations.verify_secret,
-            operations.verify_chain,
-        ),
+        judge=_judge(config, operations),
         trust=trust,
         bus=bus,
         sessions=sessions,
@@ -191,6 +185,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         limits=limits,
         on_accepted=None if known_good is None else known_good.offer,
     )
+    collect = nothing_aside if native is None else native.collect
     return _Rooms(
         store=store,
         sealer=sealer,
@@ -201,15 +196,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         health=health,
         pending=pending,
         admission=admission,
-        batches=Batches(
-            bus=bus,
-            attempts=attempts,
-            store=store,
-            clock=clock,
-            limits=limits,
-            repeats=repeats,
-            collect=nothing_aside if native is None else native.collect,
-        ),
+        batches=Batches(bus, attempts, store, clock, limits, repeats, collect),
         reaper=Reaper(store=store, bus=bus, clock=clock, limits=limits, repeats=repeats),
         repeats=repeats,
         tls=tls,
@@ -219,6 +206,11 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         limits=limits,
         exempt=networks_of(config.exempt_networks, "exempt_networks"),
     )
+
+
+def _judge(config: Config, operations: Operations) -> Judge:
+    policy = VerdictPolicy(config.policy.sign_types, config.policy.stamp_window_hours)
+    return Judge(policy, operations.verify_secret, operations.verify_chain)
 
 
 def _native_fronts(
@@ -242,9 +234,7 @@ def _trust_anew(
         if not any(kind.has_tls and config.address(kind.name) is not None for kind in LISTENERS):
             return
         try:
-            await tls.reload()
-            if native is not None:
-                await native.tls.reload()
+            await _reload_tls(tls, native)
         except (ConfigError, StoreUnavailable) as fault:
             # A handshake by the old CAs proves nothing: CONNECT asks the trust, which has forgotten them.
             _log.warning("handshakes go on by the device CAs of before", error=str(fault))
@@ -252,64 +242,17 @@ def _trust_anew(
     return trust_anew
 
 
+async def _reload_tls(tls: PlatformTls, native: "NativeFronts | None") -> None:
+    await tls.reload()
+    if native is not None:
+        await native.tls.reload()
+
+
 def _operations(config: Config) -> Operations:
     operations, choices = choose_operations(config.native, read_record(config.data / RECORD_NAME))
     for choice in choices:
         _log.info("gate", operation=choice.operation, chosen=choice.chosen, why=choice.why)
     return operations
-
-
-def _bind(config: Config) -> Iterator[tuple[str, socket.socket]]:
-    """A listening socket for every listener that is on. ConfigError, or OSError with the address in its text."""
-    for name in config.proxy:
-        config.balancers(name)
-    for kind in LISTENERS:
-        address = config.address(kind.name)
-        if address is None:
-            continue
-        if kind.name == "api" and not config.api.insecure and not _is_loopback(address):
-            raise ConfigError(
-                f"listeners.api: {address} is not loopback, and the API is not encrypted; put TLS in front of it and "
-                "set api.insecure = true, or listen on 127.0.0.1"
-            )
-        yield kind.name, _listen(kind, address, config.limits)
-
-
-def _is_loopback(address: Address) -> bool:
-    try:
-        return ipaddress.ip_address(address.host).is_loopback
-    except ValueError:
-        return address.host == "localhost"
-
-
-def _listen(kind: ListenerKind, address: Address, limits: Limits) -> socket.socket:
-    transport = socket.SOCK_DGRAM if kind.is_datagram else socket.SOCK_STREAM
-    try:
-        family, _, _, _, resolved = socket.getaddrinfo(address.host, address.port, type=transport)[0]
-        sock = socket.socket(family, transport)
-    except OSError as error:
-        raise UsageError(f"listeners.{kind.name}: {address}: {error.strerror}") from None
-    try:
-        if kind.is_datagram:
-            # No SO_REUSEADDR: of two UDP sockets that have it, the later one takes the datagrams of the first.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.coap_receive_buffer_bytes)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and address.host == "::":
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        sock.setblocking(False)
-        sock.bind(resolved)
-        if not kind.is_datagram:
-            sock.listen(limits.backlog)
-    except OSError as error:
-        sock.close()
-        raise UsageError(f"listeners.{kind.name}: {address}: {error.strerror}") from None
-    return sock
-
-
-def _address_of(sock: socket.socket) -> str:
-    host, port = sock.getsockname()[:2]
-    return str(Address(host, port))
 
 
 async def _start_mqtt(
@@ -325,7 +268,7 @@ async def _start_mqtt(
     connect_seconds = limits.connect_seconds if name == "mqtt" else limits.secure_connect_seconds
     services = _front_services(name, protocol, rooms)
     proxied = _proxied(name, config)
-    front: "MqttFront | NativeMqttFront"
+    front: MqttFront | NativeMqttFront
     if rooms.native is not None and proxied is None and name in ("mqtt", "mqtts"):
         front = await rooms.native.front(name, services, connect_seconds, has_tls=protocol == "mqtts")
     else:

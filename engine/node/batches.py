@@ -35,7 +35,6 @@ class Batches:
 
     def __init__(
         self,
-        *,
         bus: LocalBus,
         attempts: Attempts,
         store: Store,
