@@ -1,6 +1,7 @@
 """The storm client (bench/native/storm.c) as Python sees it: what it is asked, what it answers."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,8 +73,9 @@ def start(address: str, devices: Path, **flags: Flags) -> Iterator["subprocess.P
     for name, value in flags.items():
         if value is not False:
             command += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-    pinned = ["taskset", "-c", str(CORE), *command]
-    with subprocess.Popen(pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+    if (os.cpu_count() or 1) > CORE:
+        command[:0] = ["taskset", "-c", str(CORE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
         try:
             yield client
         except BaseException:

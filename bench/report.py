@@ -13,6 +13,9 @@ from typing import NamedTuple
 from bench.programs import libssl_prefix
 from bench.scenarios import SCENARIOS, Figures
 
+_LATE_US = 20_000.0
+"""How far a client may fall behind its schedule before a row says so."""
+
 
 class Row(NamedTuple):
     """A rival in a scenario; a ratio and figures for each round."""
@@ -37,7 +40,7 @@ def machine(command: str) -> dict[str, object]:
         "cpu": model.partition(": ")[2],
         "cores": os.cpu_count(),
         "kernel": platform.release(),
-        "libssl": libssl_prefix() or subprocess.check_output(["openssl", "version"], text=True).strip(),
+        "libssl": libssl_prefix() or subprocess.check_output(["openssl", "version"], text=True).partition(" (")[0],
         "load_average_before": [round(one, 2) for one in os.getloadavg()],
     }
 
@@ -57,9 +60,6 @@ def table(rows: Sequence[Row]) -> str:
         )
         of_scenario = [row for row in rows if row.scenario == name]
         lines += [_line(row, of_scenario[0]) for row in of_scenario]
-    lines.append(
-        "\nCPU, user, system: the server's seconds for 10,000 connections; above: user us above the floor, for one"
-    )
     return "\n".join(lines)
 
 
@@ -71,7 +71,18 @@ def _line(row: Row, floor: Row) -> str:
     cells.append(_cell(None if user is None or least is None else user - least, 8, 1))
     cells.append(_cell(row.median("per_second"), 8, 0))
     cells += [_cell(row.median(figure), 8, 2, 1e-3) for figure in ("p50_us", "p99_us")]
-    return " ".join(cells)
+    return " ".join([*cells, _note(row)]).rstrip()
+
+
+def _note(row: Row) -> str:
+    """Where the client was late, or could not offer what it should, the figure is as much about the client."""
+    notes = []
+    late, offered, saturated = map(row.median, ("latest_start_us", "offered_per_second", "saturated_per_second"))
+    if offered is not None and saturated is not None:
+        notes.append(f"offered {offered / saturated:.1f} x")
+    if late is not None and late > _LATE_US:
+        notes.append(f"client up to {late / 1e3:.0f} ms late")
+    return ", ".join(notes)
 
 
 def _cell(value: float | None, width: int, digits: int, scale: float = 1.0) -> str:

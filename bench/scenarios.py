@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.client import CORE, Flags, Storm, read, start, storm
-from bench.client import holding as holding_client
+from bench.client import CORE, Flags, Storm, holding, read, start, storm
 from bench.fleet import Fleet
 from bench.rivals import Service
 
@@ -153,7 +152,7 @@ def _held(bout: Bout, **flags: Flags) -> Figures:
     """Memory for 10,000 sessions that stay open, on servers just started."""
     before = bout.service.rss_bytes()
     asked: dict[str, Flags] = {"mqtt": bout.mqtt, "connections": bout.fleet.size, "in_flight": 64, **flags}
-    with holding_client(bout.service.address, bout.fleet.secrets, **asked) as result:
+    with holding(bout.service.address, bout.fleet.secrets, **asked) as result:
         if result.held != bout.fleet.size:
             raise SystemExit(f"not every session was held: {result}")
         time.sleep(1.0)  # what was only needed on the way is given back

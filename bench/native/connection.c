@@ -96,7 +96,7 @@ static enum outcome shake_hands(struct connection *connection)
 }
 
 /* A CONNECT fits into an empty send buffer. Where the server has closed meanwhile, what it said first is still to be
- * read: in TLS 1.3 it judges our certificate when our handshake has ended, and its alert and RST may be here already. */
+ * read: in TLS 1.3 it judges our certificate when our handshake has ended; its alert and RST may be here already. */
 static void send_connect(struct connection *connection)
 {
     const struct device *device = connection->device;
@@ -128,33 +128,40 @@ static enum outcome read_head(struct connection *connection)
     return ANSWERED;
 }
 
+static void keep(struct connection *connection, const uint8_t *data, size_t data_len)
+{
+    size_t room = sizeof connection->head - connection->kept, kept = data_len < room ? data_len : room;
+
+    memcpy(connection->head + connection->kept, data, kept);
+    connection->kept = (uint8_t)(connection->kept + kept);
+}
+
+/* What a read that gave nothing came to. */
+static enum outcome ended(const struct connection *connection, ssize_t received)
+{
+    if (connection->ssl != NULL && tls_step(connection->ssl, (int)received) == TLS_WAIT)
+        return PENDING;
+    if (connection->ssl != NULL && ERR_peek_error() != 0)
+        return HANDSHAKE_ENDED;
+    if (connection->ssl == NULL && received < 0 && errno == EAGAIN)
+        return PENDING;
+    return received < 0 ? RESET : CLOSED;
+}
+
 static enum outcome receive(struct connection *connection)
 {
     uint8_t data[1024];
-    size_t kept;
-    enum outcome outcome;
 
     for (;;) {
+        enum outcome outcome;
         ssize_t received;
 
         ERR_clear_error();
         received = connection->ssl != NULL ? SSL_read(connection->ssl, data, sizeof data)
                                            : recv(connection->descriptor, data, sizeof data, 0);
-        if (received <= 0 && connection->ssl != NULL) {
-            if (tls_step(connection->ssl, (int)received) == TLS_WAIT)
-                return PENDING;
-            if (ERR_peek_error() != 0)
-                return HANDSHAKE_ENDED;
-            return received < 0 ? RESET : CLOSED;
-        }
-        if (received < 0)
-            return errno == EAGAIN ? PENDING : RESET;
-        if (received == 0)
-            return CLOSED;
-        kept = (size_t)received < sizeof connection->head - connection->kept ? (size_t)received
-                                                                             : sizeof connection->head - connection->kept;
-        memcpy(connection->head + connection->kept, data, kept);
-        connection->kept = (uint8_t)(connection->kept + kept);
+        if (received <= 0)
+            return ended(connection, received);
+        keep(connection, data, (size_t)received);
         outcome = connection->phase == HELD ? PENDING : read_head(connection);
         if (outcome != PENDING)
             return outcome;
@@ -186,10 +193,13 @@ void connection_end(struct connection *connection, bool is_orderly, bool is_abor
     static const uint8_t disconnect[] = {0xe0, 0};
     struct linger linger = {.l_onoff = 1};
 
-    if (connection->ssl != NULL && is_orderly) {
+    if (connection->ssl != NULL) {
         ERR_clear_error();
-        if (SSL_write(connection->ssl, disconnect, sizeof disconnect) > 0)
-            SSL_shutdown(connection->ssl);
+        if (is_orderly)
+            (void)SSL_write(connection->ssl, disconnect, sizeof disconnect);
+        /* Quietly: nothing is sent, but a session that was not shut down at all could not be resumed. */
+        SSL_set_quiet_shutdown(connection->ssl, !is_orderly);
+        SSL_shutdown(connection->ssl);
     }
     if (connection->ssl == NULL && is_orderly)
         (void)!send(connection->descriptor, disconnect, sizeof disconnect, MSG_NOSIGNAL);

@@ -37,15 +37,16 @@ struct connection {
     uint8_t kept, head[CONNACK_KEPT];
 };
 
-/* Opens socket number `number` and watches it in `poll`, edge-triggered, with the connection as its data; `context` NULL is plain. Exits
- * when there is no socket to be had: a client that cannot offer its load has no result. */
+/* Opens connection number `number` from the source address that follows from it, and watches it in `poll`, edge-
+ * triggered, with the connection as its data. context NULL is plain. Exits when there is no socket to be had: a client
+ * that cannot offer its load has no result. */
 struct connection *connection_start(const struct options *options, SSL_CTX *context, int poll, struct device *device,
                                     uint64_t number);
 
 /* Goes on as far as it can without waiting. */
 enum outcome connection_step(struct connection *connection);
 
-/* Closes and frees it. is_orderly: with DISCONNECT and, in TLS, close_notify; else with RST where the options say so. */
+/* Closes and frees it. is_orderly: with DISCONNECT and, in TLS, close_notify. is_aborted: with RST. */
 void connection_end(struct connection *connection, bool is_orderly, bool is_aborted);
 
 /* Keeps the sessions that the server hands out with their devices. */

@@ -46,11 +46,7 @@ static const uint8_t connack_5[] = {0x20, 3, 0, 0, 0};
 
 static void end(struct peer *peer, int descriptor)
 {
-    if (peer->ssl != NULL) {
-        SSL_set_quiet_shutdown(peer->ssl, 1); /* or the session could not be resumed */
-        SSL_shutdown(peer->ssl);
-        SSL_free(peer->ssl);
-    }
+    SSL_free(peer->ssl);
     *peer = (struct peer){0};
     close(descriptor);
 }
@@ -79,6 +75,7 @@ static int read_some(struct peer *peer, int descriptor, uint8_t *data, int room)
     return tls_step(peer->ssl, returned) == TLS_WAIT ? 0 : -1;
 }
 
+/* False when it could not be sent whole. */
 static bool answer(const struct floor *floor, struct peer *peer, int descriptor)
 {
     int length = (int)floor->connack_len;
@@ -89,14 +86,16 @@ static bool answer(const struct floor *floor, struct peer *peer, int descriptor)
     return write(descriptor, floor->connack, floor->connack_len) == length;
 }
 
-/* False when the connection has ended. */
-static bool serve(struct floor *floor, int descriptor)
+/* is_closing: the peer has sent its last. False when the connection has ended. */
+static bool serve(struct floor *floor, int descriptor, bool is_closing)
 {
     struct peer *peer = &floor->peers[descriptor];
     uint8_t data[READ_BYTES];
     int received = read_some(peer, descriptor, data, sizeof data);
+    /* In plain TCP one read takes DISCONNECT, which came with the end. */
+    bool is_over = is_closing && peer->is_answered && peer->ssl == NULL;
 
-    if (received < 0 || (received > 0 && !peer->is_answered && !answer(floor, peer, descriptor))) {
+    if (is_over || received < 0 || (received > 0 && !peer->is_answered && !answer(floor, peer, descriptor))) {
         end(peer, descriptor);
         return false;
     }
@@ -106,7 +105,7 @@ static bool serve(struct floor *floor, int descriptor)
 static void accept_some(struct floor *floor)
 {
     for (int accepted = 0; accepted < ACCEPTS; accepted++) {
-        struct epoll_event event = {.events = EPOLLIN};
+        struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP};
         int descriptor = accept4(floor->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (descriptor < 0)
@@ -121,7 +120,7 @@ static void accept_some(struct floor *floor)
                 fatal("no TLS");
         }
         /* What it sends first is often there already. */
-        if (!serve(floor, descriptor))
+        if (!serve(floor, descriptor, false))
             continue;
         event.data.fd = descriptor;
         if (epoll_ctl(floor->poll, EPOLL_CTL_ADD, descriptor, &event) != 0)
@@ -214,7 +213,7 @@ int main(int count, char **arguments)
             if (events[i].data.fd == floor.listener)
                 accept_some(&floor);
             else
-                serve(&floor, events[i].data.fd);
+                serve(&floor, events[i].data.fd, (events[i].events & EPOLLRDHUP) != 0);
         }
     }
 }

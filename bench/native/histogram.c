@@ -4,7 +4,7 @@
 
 #define PARTS_BITS 6
 
-/* Below PARTS every value has its own bucket; above, the leading bit picks the row and the six bits behind it the part. */
+/* Below PARTS every value has its own bucket; above, the leading bit picks the row, the six bits behind it the part. */
 static size_t bucket_of(uint64_t value)
 {
     unsigned int shift;

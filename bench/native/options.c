@@ -27,14 +27,15 @@ static const struct option flags[] = {
 
 static const char usage[] =
     "storm --address 127.0.0.1:PORT --devices FILE (--connections N | --seconds S)\n"
-    "  [--in-flight 256 | --rate PER_SECOND]  closed loop, or open loop: Poisson arrivals, latency from the due instant\n"
+    "  [--in-flight 256 | --rate PER_SECOND]  closed loop, or open loop: Poisson arrivals, latency from the due time\n"
     "  [--mqtt 4|5] [--expect CODE]           protocol level; the code that counts as success (0)\n"
-    "  [--tls 1.2|1.3] [--ca FILE] [--resume] TLS; the server's anchor (default: not checked); resume each device's session\n"
+    "  [--tls 1.2|1.3] [--ca FILE] [--resume] TLS; the server's anchor (else unchecked); resume sessions\n"
     "  [--give-up 10]                         seconds that a client waits for CONNACK\n"
     "  [--warm-up]                            every device once, then \"warm\" is printed and a line awaited\n"
     "  [--hold]                               sessions stay open until a line comes, after the report\n"
     "  [--abort]                              close with RST: no TIME_WAIT\n"
-    "  [--sources 4096] [--samples FILE]      addresses from 127.1.0.0 up; per CONNACK: device, bytes, ns since CONNECT\n";
+    "  [--sources 4096]                       so many addresses to come from, 127.1.0.0 and up\n"
+    "  [--samples FILE]                       a line a CONNACK: device, its first bytes, ns since CONNECT\n";
 
 static _Noreturn void refuse(const char *what)
 {

@@ -1,5 +1,5 @@
-/* The storm: devices that connect, show who they are, take their CONNACK and go; see options.c for what it can be asked,
- * tally.c for what it answers. One thread, one epoll set. */
+/* The storm: devices that connect, show who they are, take their CONNACK and go; see options.c for what it can be
+ * asked, tally.c for what it answers. One thread, one epoll set. */
 
 #include <errno.h>
 #include <math.h>

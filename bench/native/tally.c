@@ -48,22 +48,42 @@ static void report_latency(const struct histogram *latency)
         printf("\"%s_us\": %.1f, ", quantiles[i].name, (double)histogram_quantile(latency, quantiles[i].share) / 1e3);
 }
 
-void tally_report(const struct tally *tally)
+static void report_failures(const struct tally *tally)
+{
+    static const struct {
+        const char *name;
+        enum outcome outcome;
+    } failures[] = {{"malformed", MALFORMED},
+                    {"closed", CLOSED},
+                    {"reset", RESET},
+                    {"handshake_ended", HANDSHAKE_ENDED},
+                    {"gave_up", GAVE_UP}};
+
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
+        printf("\"%s\": %" PRIu64 ", ", failures[i].name, tally->outcomes[failures[i].outcome]);
+}
+
+static void report_rates(const struct tally *tally)
 {
     double seconds = (double)(tally->ended_at - tally->began_at) / 1e9;
     double arrivals = (double)(tally->arrivals_end_at - tally->began_at) / 1e9;
+
+    printf("\"seconds\": %.6f, \"per_second\": %.1f, ", seconds, (double)tally->expected / seconds);
+    printf("\"in_time_per_second\": %.1f, ", (double)tally->in_time / arrivals);
+    printf("\"latest_start_us\": %.1f, ", (double)tally->latest_start / 1e3);
+}
+
+void tally_report(const struct tally *tally)
+{
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
     printf("{\"started\": %" PRIu64 ", \"expected\": %" PRIu64 ", ", tally->started, tally->expected);
+    printf("\"resumed\": %" PRIu64 ", \"held\": %" PRIu64 ", ", tally->resumed, tally->held);
     report_codes(tally);
-    printf("\"malformed\": %" PRIu64 ", \"closed\": %" PRIu64 ", \"reset\": %" PRIu64 ", ", tally->outcomes[MALFORMED],
-           tally->outcomes[CLOSED], tally->outcomes[RESET]);
-    printf("\"handshake_ended\": %" PRIu64 ", \"gave_up\": %" PRIu64 ", \"resumed\": %" PRIu64 ", \"held\": %" PRIu64 ", ",
-           tally->outcomes[HANDSHAKE_ENDED], tally->outcomes[GAVE_UP], tally->resumed, tally->held);
+    report_failures(tally);
     report_latency(&tally->latency);
-    printf("\"seconds\": %.6f, \"per_second\": %.1f, \"in_time_per_second\": %.1f, \"latest_start_us\": %.1f, ", seconds,
-           (double)tally->expected / seconds, (double)tally->in_time / arrivals, (double)tally->latest_start / 1e3);
+    report_rates(tally);
     printf("\"client_user_seconds\": %.3f, \"client_system_seconds\": %.3f}\n", seconds_of(usage.ru_utime),
            seconds_of(usage.ru_stime));
     fflush(stdout);
