@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -35,7 +36,9 @@ from engine.listeners.trust import Trust
 from engine.listeners.websocket import WebSocketTransport
 from engine.node.batch_runner import BatchRunner
 from engine.node.batches import Batches
+from engine.node.crl_files import read_crl_files
 from engine.node.data_directory import MASTER_KEY_FILE, REGISTRY_FILE, DataLock, announced
+from engine.node.expiry import ExpiryWatch
 from engine.node.lag import watch_loop_lag
 from engine.node.local import LocalBus
 from engine.node.reaper import Reaper
@@ -61,12 +64,19 @@ class Node:
         self._rooms = rooms
 
     async def reload(self) -> None:
-        """Read the platform certificate, its key and the device CAs anew: for new handshakes, live sessions go on.
+        """Read the platform certificate, its key, the device CAs and the files of tls.crls anew: for new handshakes and
+        the next CONNECT, live sessions go on.
 
         Raises ConfigError or StoreUnavailable; then everything is as before.
         """
-        if any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
-            await self._rooms.tls.reload()
+        rooms = self._rooms
+        if not any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
+            return
+        crl_files = read_crl_files(rooms.crl_directory, rooms.limits) if rooms.crl_directory else ()
+        await rooms.tls.reload()
+        if rooms.trust.replace_files(crl_files):
+            await rooms.bus.invalidate_certificates()
+        await rooms.expiry.look()
 
     async def drain(self) -> None:
         """Stop accepting, tell live sessions that the server shuts down, and write what is batched.
@@ -97,7 +107,10 @@ class _Rooms(msgspec.Struct, frozen=True):
     batches: Batches
     reaper: Reaper
     repeats: Repeats
+    trust: Trust
     tls: PlatformTls
+    crl_directory: Path | None
+    expiry: ExpiryWatch
     fronts: list[MqttFront | CoapFront]
     clock: Clock
     limits: Limits
@@ -125,6 +138,7 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(rooms.batches.run)
                 nursery.start_soon(rooms.reaper.run)
+                nursery.start_soon(rooms.expiry.run)
                 nursery.start_soon(BatchRunner(_api_services(rooms, config), rooms.repeats).run)
                 for kind in LISTENERS:
                     if kind.name in sockets:
@@ -153,9 +167,13 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         config.data / config.tls.certificate, config.data / config.tls.key, trust.device_cas, limits, repeats
     )
     bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls))
-    operations = _operations(config)
+    operations, expiry = _operations(config), ExpiryWatch(trust, clock, limits)
     metrics.watch(
-        pending=lambda: len(pending), sessions=lambda: len(sessions), loop_lag=lambda: health.loop_lag_seconds
+        pending=lambda: len(pending),
+        sessions=lambda: len(sessions),
+        loop_lag=lambda: health.loop_lag_seconds,
+        ca_expiry=expiry.ca_seconds_left,
+        crl_expiry=expiry.crl_seconds_left,
     )
     admission = Admission(
         store=store,
@@ -187,7 +205,10 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         batches=Batches(bus=bus, attempts=attempts, store=store, clock=clock, limits=limits, repeats=repeats),
         reaper=Reaper(store=store, bus=bus, clock=clock, limits=limits, repeats=repeats),
         repeats=repeats,
+        trust=trust,
         tls=tls,
+        crl_directory=config.data / config.tls.crls if config.tls.crls else None,
+        expiry=expiry,
         fronts=[],
         clock=clock,
         limits=limits,

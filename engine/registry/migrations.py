@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from engine.errors import ConfigError
-from engine.registry import schema_batches, schema_certificates
+from engine.registry import schema_batches, schema_certificates, schema_crls
 
 _MIGRATION_1 = (
     """
@@ -184,7 +184,17 @@ _MIGRATION_4 = schema_certificates.MIGRATION
 # Batch tasks and their files.
 _MIGRATION_5 = schema_batches.MIGRATION
 
-MIGRATIONS: Sequence[Sequence[str]] = (_MIGRATION_1, _MIGRATION_2, _MIGRATION_3, _MIGRATION_4, _MIGRATION_5)
+# The revocation lists of device CAs.
+_MIGRATION_6 = schema_crls.MIGRATION
+
+MIGRATIONS: Sequence[Sequence[str]] = (
+    _MIGRATION_1,
+    _MIGRATION_2,
+    _MIGRATION_3,
+    _MIGRATION_4,
+    _MIGRATION_5,
+    _MIGRATION_6,
+)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

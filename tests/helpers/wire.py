@@ -61,12 +61,19 @@ class WireClient:
 
 
 @asynccontextmanager
-async def wire_client(address: str, listener: str = "mqtt", ca: Path | None = None) -> AsyncIterator[WireClient]:
-    """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server."""
+async def wire_client(
+    address: str, listener: str = "mqtt", ca: Path | None = None, certificate: tuple[Path, Path] | None = None
+) -> AsyncIterator[WireClient]:
+    """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server.
+
+    certificate: the client's, with its key.
+    """
     host, _, port = address.rpartition(":")
     stream: trio.abc.Stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
     if listener in ("mqtts", "wss"):
         context = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(*certificate)
         stream = trio.SSLStream(stream, context, server_hostname="localhost", https_compatible=True)
     async with stream:
         yield WireClient(WebSocketStream(stream) if listener in ("ws", "wss") else stream)
