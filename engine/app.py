@@ -4,7 +4,7 @@ import ipaddress
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ from engine.observe.attempts import Attempts
 from engine.observe.health import Health, ListenerState
 from engine.observe.metrics import Metrics
 from engine.observe.repeats import Repeats
+from engine.registry.crls import CrlFile
 from engine.registry.sealing import MasterKeys, Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import Store
@@ -72,7 +73,9 @@ class Node:
         rooms = self._rooms
         if not any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
             return
-        crl_files = read_crl_files(rooms.crl_directory, rooms.limits) if rooms.crl_directory else ()
+        crl_files: Sequence[CrlFile] = ()
+        if rooms.crl_directory is not None:
+            crl_files = await trio.to_thread.run_sync(read_crl_files, rooms.crl_directory, rooms.limits)
         await rooms.tls.reload()
         if rooms.trust.replace_files(crl_files):
             await rooms.bus.invalidate_certificates()

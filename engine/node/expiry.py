@@ -23,10 +23,10 @@ class ExpiryWatch:
         self._limits = limits
 
     async def run(self) -> None:
-        """Look now, and every limits.expiry_watch_seconds."""
+        """Look every limits.expiry_watch_seconds; Node.reload has looked at start."""
         while True:
-            await self.look()
             await trio.sleep(self._limits.expiry_watch_seconds)
+            await self.look()
 
     async def look(self) -> None:
         """One warning for the device CAs, one for the CRLs: how many expire soon or have expired, and the first."""
