@@ -3,9 +3,10 @@
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -36,7 +37,9 @@ from engine.listeners.websocket import WebSocketTransport
 from engine.node.batch_runner import BatchRunner
 from engine.node.batches import Batches, nothing_aside
 from engine.node.bind import address_of, bind
+from engine.node.crl_files import read_crl_files
 from engine.node.data_directory import MASTER_KEY_FILE, REGISTRY_FILE, DataLock, announced
+from engine.node.expiry import ExpiryWatch
 from engine.node.lag import watch_loop_lag
 from engine.node.local import LocalBus
 from engine.node.reaper import Reaper
@@ -44,6 +47,7 @@ from engine.observe.attempts import Attempts
 from engine.observe.health import Health, ListenerState
 from engine.observe.metrics import Metrics
 from engine.observe.repeats import Repeats
+from engine.registry.crls import CrlFile
 from engine.registry.sealing import MasterKeys, Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import Store
@@ -66,12 +70,21 @@ class Node:
         self._rooms = rooms
 
     async def reload(self) -> None:
-        """Read the platform certificate, its key and the device CAs anew: for new handshakes, live sessions go on.
+        """Read the platform certificate, its key, the device CAs and the files of tls.crls anew: for new handshakes and
+        the next CONNECT, live sessions go on.
 
         Raises ConfigError or StoreUnavailable; then everything is as before.
         """
-        if any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
-            await _reload_tls(self._rooms.tls, self._rooms.native)
+        rooms = self._rooms
+        if not any(kind.has_tls and kind.name in self.addresses for kind in LISTENERS):
+            return
+        crl_files: Sequence[CrlFile] = ()
+        if rooms.crl_directory is not None:
+            crl_files = await trio.to_thread.run_sync(read_crl_files, rooms.crl_directory, rooms.limits)
+        await _reload_tls(rooms.tls, rooms.native)
+        if rooms.trust.replace_files(crl_files):
+            await rooms.bus.invalidate_certificates()
+        await rooms.expiry.look()
 
     async def drain(self) -> None:
         """Stop accepting, tell live sessions that the server shuts down, and write what is batched.
@@ -102,8 +115,11 @@ class _Rooms(msgspec.Struct, frozen=True):
     batches: Batches
     reaper: Reaper
     repeats: Repeats
+    trust: Trust
     tls: PlatformTls
     native: "NativeFronts | None"
+    crl_directory: Path | None
+    expiry: ExpiryWatch
     fronts: "list[MqttFront | NativeMqttFront | CoapFront]"
     clock: Clock
     limits: Limits
@@ -134,6 +150,7 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
                     rooms.native.tell(rooms.bus, _front_services("", "", rooms))
                     nursery.start_soon(rooms.native.fill)
                 nursery.start_soon(rooms.reaper.run)
+                nursery.start_soon(rooms.expiry.run)
                 nursery.start_soon(BatchRunner(_api_services(rooms, config), rooms.repeats).run)
                 for kind in LISTENERS:
                     if kind.name in sockets:
@@ -161,7 +178,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     tls = PlatformTls(
         config.data / config.tls.certificate, config.data / config.tls.key, trust.device_cas, limits, repeats
     )
-    operations = _operations(config)
+    operations, expiry = _operations(config), ExpiryWatch(trust, clock, limits)
     native = _native_fronts(config, store, sealer, trust, operations)
     sessions: SessionTable = DictSessionTable() if native is None else native.sessions
     known_good = None if native is None else native.known_good
@@ -170,6 +187,8 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         pending=lambda: len(pending) + (0 if native is None else native.pending),
         sessions=lambda: len(sessions),
         loop_lag=lambda: health.loop_lag_seconds,
+        ca_expiry=expiry.ca_seconds_left,
+        crl_expiry=expiry.crl_seconds_left,
     )
     admission = Admission(
         store=store,
@@ -199,8 +218,11 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         batches=Batches(bus, attempts, store, clock, limits, repeats, collect),
         reaper=Reaper(store=store, bus=bus, clock=clock, limits=limits, repeats=repeats),
         repeats=repeats,
+        trust=trust,
         tls=tls,
         native=native,
+        crl_directory=config.data / config.tls.crls if config.tls.crls else None,
+        expiry=expiry,
         fronts=[],
         clock=clock,
         limits=limits,

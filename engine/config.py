@@ -75,10 +75,12 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What devices check the server by: PEM files, relative to the data directory unless absolute. certificate: the
-    server's, then the intermediates up to what devices preset. key: the server certificate's, not encrypted."""
+    server's, then the intermediates up to what devices preset. key: the server certificate's, not encrypted.
+    crls: a directory of CRLs by device CAs, PEM or DER, one a file, beside those that were uploaded; empty for none."""
 
     certificate: str = "tls/server.pem"
     key: str = "tls/server.key"
+    crls: str = ""
 
 
 class WebSocketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -46,6 +46,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     chains_remembered: int = 65_536
     """Verified chains; the least used goes first. About 100 bytes each."""
 
+    crl_bytes: int = 128 * 1024
+    """All uploaded CRLs of a project together, and one file in tls.crls, as DER: some 3,600 revocations of 36 bytes.
+    Each of the project's CAs has them parsed, at up to ten times the size."""
+    crl_files: int = 256
+    """Files in tls.crls."""
+    expiry_warning_seconds: float = 7 * 86_400.0
+    """A CRL or a device CA that expires within so long is logged as a warning."""
+    expiry_watch_seconds: float = 3600.0
+    """Between two such looks."""
+
     # Failed attempts (THREATS 4).
     failures_per_pair: int = 15
     """A minute, for a pair of address (or IPv6 /64) and asserted device."""

@@ -59,17 +59,32 @@ int eng_anchors_add(struct eng_anchors *anchors, struct eng_chain *chain, const 
     return 1;
 }
 
+/* The CRL of this digest that the anchor has, or NULL. */
+static const struct eng_crl *find_crl(const struct eng_anchor *anchor, const uint8_t sha256[ENG_DIGEST_BYTES])
+{
+    const struct eng_crl *crl = anchor->crls;
+
+    while (crl != NULL && memcmp(crl->sha256, sha256, ENG_DIGEST_BYTES) != 0)
+        crl = crl->next;
+    return crl;
+}
+
 int eng_anchors_add_crl(struct eng_anchors *anchors, const uint8_t *der, size_t der_len)
 {
+    uint8_t sha256[ENG_DIGEST_BYTES];
+    const struct eng_crl *known = NULL;
     struct eng_anchor *anchor;
     struct eng_crl **last;
 
-    if (anchors->count == 0)
+    if (anchors->count == 0 || !eng_digest(der, der_len, NULL, 0, sha256))
         return 0;
     anchor = &anchors->all[anchors->count - 1];
+    /* A project's anchors have the same CRLs: parsing one costs milliseconds, and a tenant chooses how many there are. */
+    if (anchors->count > 1)
+        known = find_crl(anchor - 1, sha256);
     for (last = &anchor->crls; *last != NULL; last = &(*last)->next)
         continue;
-    switch (eng_crl_read(der, der_len, last)) {
+    switch (known != NULL ? eng_crl_share(known, last) : eng_crl_read(der, der_len, last)) {
     case ENG_NO_MEMORY:
         return 0;
     case ENG_NOT_READ:
@@ -77,9 +92,9 @@ int eng_anchors_add_crl(struct eng_anchors *anchors, const uint8_t *der, size_t 
         ERR_clear_error();
         break;
     case ENG_READ:
-        break;
+        memcpy((*last)->sha256, sha256, sizeof sha256);
     }
-    return eng_digest(anchor->identity, sizeof anchor->identity, der, der_len, anchor->identity);
+    return eng_digest(anchor->identity, sizeof anchor->identity, sha256, sizeof sha256, anchor->identity);
 }
 
 static int by_place(const struct eng_anchor *one, const struct eng_anchor *other)

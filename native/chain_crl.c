@@ -95,6 +95,22 @@ enum eng_read eng_crl_read(const uint8_t *der, size_t der_len, struct eng_crl **
     return ENG_READ;
 }
 
+enum eng_read eng_crl_share(const struct eng_crl *known, struct eng_crl **crl)
+{
+    struct eng_crl *shared = malloc(sizeof *shared);
+
+    if (shared == NULL)
+        return ENG_NO_MEMORY;
+    *shared = *known;
+    shared->next = NULL;
+    if (X509_CRL_up_ref(shared->crl) != 1) {
+        free(shared);
+        return ENG_NO_MEMORY;
+    }
+    *crl = shared;
+    return ENG_READ;
+}
+
 void eng_crl_free(struct eng_crl *crl)
 {
     while (crl != NULL) {

@@ -11,6 +11,7 @@ from engine.api.batch_files import batch_files_router
 from engine.api.batch_report import batch_report_router
 from engine.api.batch_tasks import batch_tasks_router
 from engine.api.certificates import certificates_router
+from engine.api.crls import crls_router
 from engine.api.device_certificates import device_certificates_router
 from engine.api.device_resets import device_resets_router
 from engine.api.device_search import device_search_router
@@ -52,6 +53,7 @@ def _routes(services: ApiServices) -> list[ControllerRouterHandler]:
             observed_router,
             access_router,
             certificates_router,
+            crls_router,
             device_certificates_router,
             batch_tasks_router(services.limits),
             batch_files_router(services.limits),

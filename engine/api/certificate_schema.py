@@ -7,7 +7,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from engine.api.schema import END, ID, RECORD_ID, AppId, DeviceId, NodeId, Page, ProductId, compact_time
 from engine.registry.certificates import pem_of
-from engine.registry.record import CaCertificate, CertificateStatus, Device, DeviceCertificate
+from engine.registry.crls import crl_pem_of
+from engine.registry.record import CaCertificate, CaCrl, CertificateStatus, Device, DeviceCertificate
 from engine.registry.store import NEWEST
 
 COMMON_NAME = f"^[A-Za-z0-9_\\-? '#()\\\\.,&%@!*]*{END}"
@@ -44,6 +45,16 @@ class UpdateDeviceCertificate(msgspec.Struct, frozen=True, kw_only=True):
     """The body of UpdateDeviceCertificate."""
 
     status: Annotated[CertificateStatus, Meta(description="Whether devices may connect with it.")]
+    force_disconnect: Annotated[bool, Meta(description="End the live session that it opened.")] | None = None
+
+
+class SetCrl(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of SetCrl."""
+
+    content: Annotated[
+        str, Meta(min_length=1, max_length=1_000_000, description="One CRL by the CA, as PEM or as DER in base64.")
+    ]
+    force_disconnect: Annotated[bool, Meta(description="End the live sessions that the CA anchors.")] | None = None
 
 
 class ListDevicePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +95,23 @@ class CertificateList(msgspec.Struct, frozen=True):
 
     certificates: list[CertificateAnswer]
     page: Page
+
+
+class CrlAnswer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The CRL of a device CA. After `next_update` every device of the CA is refused."""
+
+    certificate_id: str
+    crl_number: str | None = None
+    this_update: str
+    next_update: str
+    upload_date: str
+    revoked: int
+
+
+class CrlDetailAnswer(CrlAnswer, frozen=True, omit_defaults=True, kw_only=True):
+    """The CRL of a device CA, whole."""
+
+    content: str
 
 
 class DeviceCertificateSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -137,6 +165,16 @@ def certificate_detail_answer(certificate: CaCertificate) -> CertificateDetailAn
     return CertificateDetailAnswer(**_of_ca(certificate), name=certificate.common_name, content=pem_of(certificate.der))
 
 
+def crl_answer(crl: CaCrl) -> CrlAnswer:
+    """A stored CRL, as SetCrl answers it."""
+    return CrlAnswer(**_of_crl(crl))
+
+
+def crl_detail_answer(crl: CaCrl) -> CrlDetailAnswer:
+    """A stored CRL, whole."""
+    return CrlDetailAnswer(**_of_crl(crl), content=crl_pem_of(crl.crl.der))
+
+
 def device_certificate_summary(certificate: DeviceCertificate) -> DeviceCertificateSummary:
     """A stored device certificate, for a list."""
     return DeviceCertificateSummary(**_of_device_certificate(certificate))
@@ -174,6 +212,18 @@ def _of_ca(certificate: CaCertificate) -> dict[str, Any]:
         "create_date": compact_time(certificate.created_at),
         "effective_date": compact_time(certificate.effective_at),
         "expiry_date": compact_time(certificate.expires_at),
+    }
+
+
+def _of_crl(crl: CaCrl) -> dict[str, Any]:
+    return {
+        "certificate_id": crl.certificate_id,
+        # As text: JSON numbers end at 53 bits in many readers, this one may have 160.
+        "crl_number": None if crl.crl.number is None else str(crl.crl.number),
+        "this_update": compact_time(crl.crl.this_update),
+        "next_update": compact_time(crl.crl.next_update),
+        "upload_date": compact_time(crl.uploaded_at),
+        "revoked": crl.crl.revoked,
     }
 
 

@@ -1,8 +1,7 @@
 """Device CA certificates: add, list, show, update, verify, delete (iotda-rest.md A.2, A.5).
 
-No device is told of a change here: nothing accepts a device by its certificate yet. What will keep verified CAs in
-memory reads them from the store and must hear of verify, update and delete over the bus, which has no word for it so
-far.
+When an operation returns, devices are judged by it. A live session goes on, as it is proved already, unless
+force_disconnect ends it.
 """
 
 import uuid
@@ -104,7 +103,7 @@ async def show_certificate(
     project_id: ProjectIdPath, certificate_id: CertificateIdPath, services: ServicesOf
 ) -> CertificateDetailAnswer:
     """Show a device CA certificate, its PEM included."""
-    return certificate_detail_answer(await _find_certificate(services, project_id, certificate_id))
+    return certificate_detail_answer(await find_certificate(services, project_id, certificate_id))
 
 
 @put(
@@ -131,7 +130,7 @@ async def update_certificate(
     )
     audit = audit_entry(services, caller, "certificate.update", certificate_id)
     change = services.store.certificates.update_ca(project_id, certificate_id, update, audit)
-    return certificate_answer(await change_certificates(services, change))
+    return certificate_answer(await change_certificates(services, project_id, change))
 
 
 @post(
@@ -154,20 +153,25 @@ async def check_certificate(
 ) -> None:
     """Verify a device CA certificate: its owner shows to hold the key by issuing a certificate to the verify_code."""
     del action_id
-    certificate = await _find_certificate(services, project_id, certificate_id)
+    certificate = await find_certificate(services, project_id, certificate_id)
     fault = check_proof(data.verify_content, certificate, services.clock.wall())
     if fault is not None:
         raise _problem_of(fault)
     audit = audit_entry(services, caller, "certificate.verify", certificate_id)
-    await change_certificates(services, services.store.certificates.verify_ca(project_id, certificate_id, audit))
+    change = services.store.certificates.verify_ca(project_id, certificate_id, audit)
+    await change_certificates(services, project_id, change)
 
 
 @delete("/{certificate_id:str}", responses=PROBLEMS, summary="DeleteCertificate", operation_id="DeleteCertificate")
 async def delete_certificate(
-    project_id: ProjectIdPath, certificate_id: CertificateIdPath, caller: CallerOf, services: ServicesOf
+    project_id: ProjectIdPath,
+    certificate_id: CertificateIdPath,
+    caller: CallerOf,
+    services: ServicesOf,
+    force_disconnect: Annotated[bool, QueryParameter(description="End the live sessions that it anchors.")] = False,
 ) -> None:
-    """Delete a device CA certificate."""
-    certificate = await _find_certificate(services, project_id, certificate_id)
+    """Delete a device CA certificate, and its CRL."""
+    certificate = await find_certificate(services, project_id, certificate_id)
     audit = audit_entry(
         services,
         caller,
@@ -175,11 +179,14 @@ async def delete_certificate(
         certificate_id,
         fingerprint=certificate.fingerprint,
         cn_name=certificate.common_name,
+        force_disconnect=force_disconnect,
     )
-    await change_certificates(services, services.store.certificates.delete_ca(project_id, certificate_id, audit))
+    change = services.store.certificates.delete_ca(project_id, certificate_id, audit)
+    close = [certificate.fingerprint] if force_disconnect else []
+    await change_certificates(services, project_id, change, close=close)
 
 
-async def _find_certificate(services: ApiServices, project_id: str, certificate_id: str) -> CaCertificate:
+async def find_certificate(services: ApiServices, project_id: str, certificate_id: str) -> CaCertificate:
     """The project's device CA. ApiProblem when it has none of that id."""
     certificates = await services.store.certificates.cas(project_id, [certificate_id])
     if certificate_id not in certificates:

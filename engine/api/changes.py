@@ -1,6 +1,6 @@
 """What every change of the registry has in common: its audit entry, and that it is told before it is answered."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,11 +28,20 @@ def audit_entry(services: ApiServices, caller: Caller, action: str, target: str,
     )
 
 
-async def change_certificates(services: ApiServices, change: Awaitable[Changed | StoreRefusal]) -> Changed:
-    """Commit a change of a device CA or a device certificate, then have every worker judge by it; shielded as below."""
+async def change_certificates(
+    services: ApiServices,
+    project_id: str,
+    change: Awaitable[Changed | StoreRefusal],
+    *,
+    close: Collection[str] = (),
+) -> Changed:
+    """Commit a change of a device CA, a CRL or a device certificate, then have every worker judge by it; shielded as
+    below. close: fingerprints of device CAs or certificates, whose live sessions end."""
     with trio.CancelScope(shield=True):
         changed = unless_refused(await change)
         await services.bus.invalidate_certificates()
+        if close:
+            await services.bus.close_certified(project_id, close)
     return changed
 
 

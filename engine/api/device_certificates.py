@@ -70,9 +70,12 @@ async def update_device_certificate(
     services: ServicesOf,
 ) -> DeviceCertificateAnswer:
     """Activate or deactivate a device certificate."""
-    audit = audit_entry(services, caller, "device-certificate.update", certificate_id)
+    certificate = await _find_device_certificate(services, project_id, certificate_id)
+    is_closing = data.force_disconnect is True
+    audit = audit_entry(services, caller, "device-certificate.update", certificate_id, force_disconnect=is_closing)
     change = services.store.certificates.set_device_certificate_status(project_id, certificate_id, data.status, audit)
-    return device_certificate_answer(await change_certificates(services, change))
+    close = [certificate.fingerprint] if is_closing else []
+    return device_certificate_answer(await change_certificates(services, project_id, change, close=close))
 
 
 @delete(
@@ -96,7 +99,7 @@ async def delete_device_certificate(
         status=certificate.status,
     )
     change = services.store.certificates.delete_device_certificate(project_id, certificate_id, audit)
-    await change_certificates(services, change)
+    await change_certificates(services, project_id, change)
 
 
 @post(

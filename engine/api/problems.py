@@ -89,6 +89,18 @@ class Problem(enum.Enum):
     PRODUCT_PROTOCOL_IN_USE = Row(
         403, "IOTDA.090407", "The product has devices of its protocol and cannot change it.", is_ours=True
     )
+    CA_LOOKS_ALIKE = Row(
+        403,
+        "IOTDA.090408",
+        "Another verified device CA has the same subject and another key; make yours with a subject of its own.",
+        is_ours=True,
+    )
+    CRL_ABSENT = Row(404, "IOTDA.090409", "The device CA certificate has no CRL.", is_ours=True)
+    CRL_CONTENT = Row(400, "IOTDA.090410", "Invalid CRL content.", is_ours=True)
+    CRL_OLDER = Row(400, "IOTDA.090411", "The CRL is older than the one that is there.", is_ours=True)
+    CRLS_TOO_LARGE = Row(
+        400, "IOTDA.090412", "The project's CRLs would be larger together than they may be.", is_ours=True
+    )
     BATCH_TASK_ABSENT = Row(404, "IOTDA.090501", "The batch task does not exist.", is_ours=True)
     BATCH_FILE_ABSENT = Row(404, "IOTDA.090502", "The batch file does not exist.", is_ours=True)
     TOO_MANY_BATCH_TASKS = Row(
@@ -146,6 +158,10 @@ BY_REFUSAL = {
     StoreRefusal.CERTIFICATE_EXISTS: Problem.CERTIFICATE_EXISTS,
     StoreRefusal.CERTIFICATE_ABSENT: Problem.CERTIFICATE_ABSENT,
     StoreRefusal.TOO_MANY_CERTIFICATES: Problem.TOO_MANY_CERTIFICATES,
+    StoreRefusal.CA_LOOKS_ALIKE: Problem.CA_LOOKS_ALIKE,
+    StoreRefusal.CRL_ABSENT: Problem.CRL_ABSENT,
+    StoreRefusal.CRL_OLDER: Problem.CRL_OLDER,
+    StoreRefusal.CRLS_TOO_LARGE: Problem.CRLS_TOO_LARGE,
     StoreRefusal.DEVICE_CERTIFICATE_ABSENT: Problem.DEVICE_CERTIFICATE_ABSENT,
 }
 """What each refusal of the store that the API can meet is called over HTTP."""

@@ -211,7 +211,7 @@ class Admission:
 
     def _commit(self, request: Request, accepted: Accepted, now: float) -> None:
         if not request.is_renewal:
-            session = Session(request.front, request.connection, now)
+            session = Session(request.front, request.connection, now, accepted.proved_by)
             taken_over = self._sessions.attach(accepted.device_id, session)
             if taken_over is not None and taken_over.front.close(taken_over.connection, CloseReason.TAKEN_OVER):
                 self._metrics.taken_over()

@@ -3,7 +3,7 @@
 In one process (`workers = 0`) node/local.py is both ends; later, processes speak it over UNIX sockets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from engine.registry.record import Activation
@@ -23,7 +23,11 @@ class Bus(Protocol):
         """After a committed change: forget what is cached of these devices; with `close`, end their live sessions."""
 
     async def invalidate_certificates(self) -> None:
-        """After a committed change of a device CA or a device certificate: certificates are judged by what is now."""
+        """After a committed change of a device CA, a CRL or a device certificate: judged by what is now."""
+
+    async def close_certified(self, project_id: str, fingerprints: Collection[str]) -> int:
+        """End the live sessions of the project that one of these certificates proved, or one of these device CAs
+        anchored (SHA-256 in hex); how many. After invalidate_certificates, so that none begins anew unjudged."""
 
     def are_certificates_changed_since(self, sequence: int) -> bool:
         """Whether invalidate_certificates was called after `sequence`."""

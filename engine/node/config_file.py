@@ -48,11 +48,13 @@ _TEMPLATE = """\
 # for any.
 {region}
 
-# The listeners with TLS. SIGHUP reads both files anew.
+# The listeners with TLS. SIGHUP reads the files anew.
 [tls]
 # PEM files, relative to the data directory: the server's certificate with the intermediates behind it, and its key.
 {certificate}
 {key}
+# A directory of CRLs by device CAs (PEM or DER, one a file), relative to the data directory; empty for none.
+{crls}
 
 # The listeners with WebSocket.
 [websocket]
@@ -79,6 +81,7 @@ def write_config_template() -> str:
         region=_default("region", api.region),
         certificate=_default("certificate", tls.certificate),
         key=_default("key", tls.key),
+        crls=_default("crls", tls.crls),
         origins=_default("origins", websocket.origins),
         limits="\n".join(_default(name, value) for name, value in msgspec.structs.asdict(Limits()).items()),
     )

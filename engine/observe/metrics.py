@@ -85,17 +85,19 @@ class Metrics:
             "pending": self._gauge("pending", "Connections whose device is not known yet"),
             "sessions": self._gauge("sessions", "Live sessions"),
             "loop_lag": self._gauge("loop_lag_seconds", "How late the event loop is"),
+            "ca_expiry": self._gauge("device_ca_expiry_seconds", "Until the next device CA expires; +Inf: none"),
+            "crl_expiry": self._gauge(
+                "crl_expiry_seconds", "Until the next device CA has no CRL in force; negative: one has none; +Inf: none"
+            ),
         }
 
     def listener(self, name: str, protocol: str) -> "ListenerMetrics":
         """The metrics of one listener, every label resolved: what the hot path calls."""
         return ListenerMetrics(self, name, protocol)
 
-    def watch(
-        self, *, pending: Callable[[], float], sessions: Callable[[], float], loop_lag: Callable[[], float]
-    ) -> None:
+    def watch(self, **sources: Callable[[], float]) -> None:
         """Name where the gauges are read from, each time /metrics is asked."""
-        for name, source in (("pending", pending), ("sessions", sessions), ("loop_lag", loop_lag)):
+        for name, source in sources.items():
             self._watched[name].set_function(source)
 
     def taken_over(self) -> None:

@@ -16,6 +16,7 @@ from engine.registry.certificate_rows import (
     ca_from_row,
     device_certificate_from_row,
 )
+from engine.registry.certificates import is_look_alike
 from engine.registry.changes import append_audit, exists, has_project
 from engine.registry.differences import with_difference
 from engine.registry.record import AuditEntry, CaCertificate, CertificateStatus, DeviceCertificate
@@ -57,11 +58,15 @@ def update_ca(
 def verify_ca(
     connection: sqlite3.Connection, project_id: str, certificate_id: str, audit: AuditEntry
 ) -> StoreRefusal | None:
-    """CERTIFICATE_ABSENT."""
+    """CERTIFICATE_ABSENT, CA_LOOKS_ALIKE."""
     before = _find_ca(connection, project_id, certificate_id)
     if before is None:
         return StoreRefusal.CERTIFICATE_ABSENT
     if before.verified_at is None:
+        # A project may follow its own CA's key with another of the same name; harm it can do itself only.
+        others = "SELECT der FROM ca_certificate WHERE project_id <> ? AND verified_at IS NOT NULL"
+        if any(is_look_alike(before.der, der) for (der,) in connection.execute(others, (project_id,))):
+            return StoreRefusal.CA_LOOKS_ALIKE
         _store(connection, UPDATE_CA, before, msgspec.structs.replace(before, verified_at=int(audit.at)), audit)
     return None
 

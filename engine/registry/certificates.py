@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from engine.registry.record import CaCertificate, DeviceCertificate
 
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 """What `cryptography` raises for content that it cannot read, when it is loaded or when a field is asked for."""
 
 _BLOCK = re.compile(r"-----BEGIN ([^\r\n]*?)-----")
@@ -76,7 +76,7 @@ def read_device_ca(content: str, now: float) -> DeviceCa | CertificateFault:
             int(certificate.not_valid_before_utc.timestamp()),
             int(certificate.not_valid_after_utc.timestamp()),
         )
-    except _UNREADABLE:
+    except UNREADABLE:
         return _content_fault("A field of the certificate cannot be read.")
 
 
@@ -97,9 +97,38 @@ def check_proof(content: str, ca: CaCertificate, now: float) -> CertificateFault
             return CertificateFault(FaultKind.VERIFY_CODE, "")
     except InvalidSignature:
         return CertificateFault(FaultKind.PROOF, "The signature is not by this CA's key.")
-    except _UNREADABLE:
+    except UNREADABLE:
         return CertificateFault(FaultKind.PROOF, "Its issuer is not this CA, or a field of it cannot be read.")
     return None
+
+
+def is_issued_by(certificate: bytes, ca: bytes) -> bool:
+    """Whether this CA's key signed the certificate, under the CA's name (both are DER)."""
+    try:
+        issued = x509.load_der_x509_certificate(certificate)
+        issued.verify_directly_issued_by(x509.load_der_x509_certificate(ca))
+    except (*UNREADABLE, InvalidSignature):
+        return False
+    return True
+
+
+def is_look_alike(one: bytes, other: bytes) -> bool:
+    """Whether two CAs (DER) have one subject, as OpenSSL compares names, and two keys.
+
+    OpenSSL takes the first issuer whose name fits, and an authorityKeyIdentifier where the leaf has one, and does not
+    go back when the signature does not: one look-alike among the CAs of a handshake ends the handshakes of the other's
+    devices (tests/listeners/test_platform_tls.py).
+    """
+    try:
+        mine, theirs = x509.load_der_x509_certificate(one), x509.load_der_x509_certificate(other)
+        return _folded(mine.subject) == _folded(theirs.subject) and mine.public_key() != theirs.public_key()
+    except UNREADABLE:
+        return False
+
+
+def _folded(name: x509.Name) -> list[tuple[str, str]]:
+    """At least what OpenSSL takes for equal is equal: case, blanks and string types do not count."""
+    return [(one.oid.dotted_string, " ".join(str(one.value).split()).lower()) for one in name]
 
 
 def read_device_certificate(der: bytes, project_id: str, certificate_id: str, now: float) -> DeviceCertificate:
@@ -108,7 +137,7 @@ def read_device_certificate(der: bytes, project_id: str, certificate_id: str, no
         certificate = x509.load_der_x509_certificate(der)
         common_name = _first(certificate.subject, NameOID.COMMON_NAME)
         expires_at = int(certificate.not_valid_after_utc.timestamp())
-    except _UNREADABLE as fault:
+    except UNREADABLE as fault:
         raise ValueError("a field of the certificate cannot be read") from fault
     return DeviceCertificate(
         certificate_id=certificate_id,
@@ -136,7 +165,7 @@ def _load(content: str) -> x509.Certificate | CertificateFault:
         return _content_fault("Give exactly one certificate, as PEM.")
     try:
         certificate = x509.load_pem_x509_certificate(content.encode())
-    except _UNREADABLE:
+    except UNREADABLE:
         return _content_fault("It is not an X.509 certificate.")
     if certificate.serial_number not in _SERIAL_NUMBERS:
         return _content_fault("The serial number is not positive, or longer than 20 octets.")

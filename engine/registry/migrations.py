@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from engine.errors import ConfigError
-from engine.registry import schema_batches, schema_certificates, schema_lists
+from engine.registry import schema_batches, schema_certificates, schema_crls, schema_lists
 
 _MIGRATION_1 = (
     """
@@ -187,6 +187,9 @@ _MIGRATION_5 = schema_batches.MIGRATION
 # Lists, searches and counts.
 _MIGRATION_6 = schema_lists.MIGRATION
 
+# The revocation lists of device CAs.
+_MIGRATION_7 = schema_crls.MIGRATION
+
 MIGRATIONS: Sequence[Sequence[str]] = (
     _MIGRATION_1,
     _MIGRATION_2,
@@ -194,6 +197,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     _MIGRATION_4,
     _MIGRATION_5,
     _MIGRATION_6,
+    _MIGRATION_7,
 )
 
 

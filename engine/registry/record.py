@@ -163,6 +163,25 @@ class CaCertificate(msgspec.Struct, frozen=True, kw_only=True):
     ocsp_server_ca_id: str | None = None
 
 
+class Crl(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate revocation list. Instants are epoch seconds; `number` is its cRLNumber, where it has one."""
+
+    der: bytes
+    number: int | None
+    this_update: int
+    next_update: int
+    revoked: int
+
+
+class CaCrl(msgspec.Struct, frozen=True, kw_only=True):
+    """The list that stands beside a device CA of a project, and since when."""
+
+    project_id: str
+    certificate_id: str
+    crl: Crl
+    uploaded_at: int
+
+
 class CertificateStatus(enum.StrEnum):
     """Whether a device certificate may be used; a new one may."""
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from engine.limits import Limits
 from engine.registry import certificate_changes as changes
-from engine.registry import listing
+from engine.registry import crl_changes, listing
 from engine.registry.certificate_rows import (
     SELECT_CA,
     SELECT_DEVICE_CERTIFICATE,
@@ -15,7 +15,7 @@ from engine.registry.certificate_rows import (
     device_certificate_from_row,
 )
 from engine.registry.readers import Readers
-from engine.registry.record import AuditEntry, CaCertificate, CertificateStatus, DeviceCertificate
+from engine.registry.record import AuditEntry, CaCertificate, CaCrl, CertificateStatus, DeviceCertificate
 from engine.registry.rows import Row
 from engine.registry.store import DevicePage, PageRequest, StoreRefusal
 from engine.registry.store_certificates import CaPage, CaUpdate, DeviceCertificateFilter, DeviceCertificatePage
@@ -67,6 +67,24 @@ class SqliteCertificates:
     async def delete_ca(self, project_id: str, certificate_id: str, audit: AuditEntry) -> StoreRefusal | None:
         """See CertificateStore."""
         work = partial(changes.delete_ca, project_id=project_id, certificate_id=certificate_id, audit=audit)
+        return await self._writer.write(work)
+
+    async def set_crl(self, crl: CaCrl, audit: AuditEntry) -> CaCrl | StoreRefusal:
+        """See CertificateStore."""
+        return await self._writer.write(partial(crl_changes.set_crl, crl=crl, most=self._limits.crl_bytes, audit=audit))
+
+    async def crl(self, project_id: str, certificate_id: str) -> CaCrl | None:
+        """See CertificateStore."""
+        work = partial(crl_changes.find_crl, project_id=project_id, certificate_id=certificate_id)
+        return await self._readers.read_in_thread(work)
+
+    async def crls(self) -> Sequence[CaCrl]:
+        """See CertificateStore."""
+        return await self._readers.read_in_thread(crl_changes.all_crls)
+
+    async def delete_crl(self, project_id: str, certificate_id: str, audit: AuditEntry) -> StoreRefusal | None:
+        """See CertificateStore."""
+        work = partial(crl_changes.delete_crl, project_id=project_id, certificate_id=certificate_id, audit=audit)
         return await self._writer.write(work)
 
     async def note_device_certificate(self, certificate: DeviceCertificate) -> DeviceCertificate:

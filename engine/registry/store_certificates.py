@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from engine.registry.record import AuditEntry, CaCertificate, CertificateStatus, DeviceCertificate
+from engine.registry.record import AuditEntry, CaCertificate, CaCrl, CertificateStatus, DeviceCertificate
 from engine.registry.store import DevicePage, PageRequest, StoreRefusal
 
 
@@ -68,10 +68,28 @@ class CertificateStore(Protocol):
         """Change; CERTIFICATE_ABSENT. What is already so is no change: no generation, no audit entry."""
 
     async def verify_ca(self, project_id: str, certificate_id: str, audit: AuditEntry) -> StoreRefusal | None:
-        """The owner has shown to hold the key, at audit.at; CERTIFICATE_ABSENT. A second time changes nothing."""
+        """The owner has shown to hold the key, at audit.at; CERTIFICATE_ABSENT, CA_LOOKS_ALIKE (is_look_alike).
+
+        A second time changes nothing.
+        """
 
     async def delete_ca(self, project_id: str, certificate_id: str, audit: AuditEntry) -> StoreRefusal | None:
-        """Delete; CERTIFICATE_ABSENT."""
+        """Delete, its CRL too; CERTIFICATE_ABSENT."""
+
+    async def set_crl(self, crl: CaCrl, audit: AuditEntry) -> CaCrl | StoreRefusal:
+        """Put a list beside its CA, in place of the one before; CERTIFICATE_ABSENT, CRL_OLDER, CRLS_TOO_LARGE.
+
+        Older: an earlier thisUpdate, or a smaller number where both have one. The same list again changes nothing.
+        """
+
+    async def crl(self, project_id: str, certificate_id: str) -> CaCrl | None:
+        """The list beside a device CA."""
+
+    async def crls(self) -> Sequence[CaCrl]:
+        """The lists of all projects."""
+
+    async def delete_crl(self, project_id: str, certificate_id: str, audit: AuditEntry) -> StoreRefusal | None:
+        """Delete; CRL_ABSENT."""
 
     async def note_device_certificate(self, certificate: DeviceCertificate) -> DeviceCertificate:
         """Durably note the certificate of a device that connects; the record as it stands.

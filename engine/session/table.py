@@ -6,6 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from engine.verdict.outcome import ProvedBy
+
 
 class CloseReason(enum.Enum):
     """Why the engine ends a live session."""
@@ -23,11 +25,12 @@ class Front(Protocol):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A live session: where it is, and since when (epoch seconds)."""
+    """A live session: where it is, since when (epoch seconds), and the certificate that opened it, if one did."""
 
     front: Front
     connection: int
     since: float
+    proved_by: ProvedBy | None = None
 
 
 class SessionTable(Protocol):

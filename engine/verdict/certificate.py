@@ -7,7 +7,7 @@ import msgspec
 from engine.claims.claim import CertificateClaim, SignType
 from engine.gate.interface import AcceptedChain, ChainReason, ChainVerdict
 from engine.registry.record import AuthType, Credential, CredentialRow, DeviceProtocol
-from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
+from engine.verdict.outcome import Accepted, Outcome, ProvedBy, Reason, Rejected
 from engine.verdict.policy import VerdictPolicy, is_expired, is_stamp_in_window
 
 _CHAIN_REASONS = {
@@ -24,8 +24,11 @@ _CHAIN_REASONS = {
 class Evidence(msgspec.Struct, frozen=True):
     """What was found out about the certificate before the verdict.
 
-    chain: judged against the verified CAs of the device's project. is_inactive: an operator set this device certificate
-    INACTIVE.
+    chain: judged against the verified CAs of the device's project, and their CRLs. is_inactive: an operator set this
+    device certificate INACTIVE.
+
+    This is where any other word on revocation enters. Nothing asks OCSP (docs/certificates.md); what would is
+    Admission._noted, which awaits already, and its answer would be one more field here and one more row of _reason.
     """
 
     chain: ChainVerdict
@@ -36,8 +39,8 @@ def judge_certificate(
     claim: CertificateClaim, evidence: Evidence, credential: Credential, now: float, policy: VerdictPolicy
 ) -> Outcome:
     """Accepted with the stored fingerprint, or with `pin` where none is stored. `now` is in epoch seconds."""
-    reason = _reason(claim, evidence, credential, now, policy)
-    if reason is not Reason.ACCEPTED:
+    reason, chain = _reason(claim, evidence, credential, now, policy), evidence.chain
+    if reason is not Reason.ACCEPTED or not isinstance(chain, AcceptedChain):
         return Rejected(reason)
     row = credential.row
     return Accepted(
@@ -47,6 +50,7 @@ def judge_certificate(
         first=not row.activated,
         checked_stamp=False,
         pin=None if _is_stored(claim.leaf, row) else sha256_fingerprint(claim.leaf),
+        proved_by=ProvedBy(row.project_id, hashlib.sha256(claim.leaf).digest(), chain.anchor_sha256),
     )
 
 

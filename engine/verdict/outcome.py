@@ -47,12 +47,21 @@ class Reason(enum.Enum):
     CERTIFICATE_INACTIVE = "certificate_inactive"
 
 
+class ProvedBy(msgspec.Struct, frozen=True):
+    """The certificate that proved a claim and the device CA that anchored it (SHA-256 of the DER), in which project."""
+
+    project_id: str
+    leaf_sha256: bytes
+    anchor_sha256: bytes
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """The claim is proved and the device may be connected.
 
     `first`: the device was never activated before, so the activation must be durable before the answer leaves.
     `checked_stamp`: proved with a judged time stamp (sign type 1), which policy "sticky" remembers. `pin`: the SHA-256
     (lower-case hex) of the device's first certificate, which must be pinned durably before the answer leaves.
+    `proved_by`: None where it was a secret.
     """
 
     device_id: str
@@ -61,6 +70,7 @@ class Accepted(msgspec.Struct, frozen=True):
     first: bool
     checked_stamp: bool
     pin: str | None = None
+    proved_by: ProvedBy | None = None
     reason: Reason = Reason.ACCEPTED
 
 

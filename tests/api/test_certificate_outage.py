@@ -11,14 +11,17 @@ from engine.registry.certificates import read_device_certificate
 from engine.registry.store import PageRequest, Store
 from engine.registry.store_certificates import DeviceCertificateFilter
 from tests.api.conftest import NOW, PROJECT, Api, api_services, open_store, serve_test_api
+from tests.helpers.certificates import NOW as CERTIFICATES_NOW
 from tests.helpers.certificates import issue, make_ca
+from tests.helpers.crls import make_crl, pem
 from tests.helpers.faulty_store import FaultyStore
 
 CA, NEW_CA = make_ca(), make_ca("New")
+CRL, NEWER_CRL = (pem(make_crl(CA.certificate, CA.key, now=CERTIFICATES_NOW, number=number)) for number in (1, 2))
 
 
 class Stock(NamedTuple):
-    """What is there to work on: a CA that is not verified, the proof for it, a device certificate."""
+    """What is there to work on: a CA with a CRL that is not verified, the proof for it, a device certificate."""
 
     ca_id: str
     proof: str
@@ -38,6 +41,18 @@ OPERATIONS: dict[str, tuple[Operation, int]] = {
         ),
         200,
     ),
+    "set crl": (
+        lambda api, stock: api.call("PUT", f"certificates/{stock.ca_id}/crl", json={"content": NEWER_CRL}),
+        200,
+    ),
+    "set crl, forced": (
+        lambda api, stock: api.call(
+            "PUT", f"certificates/{stock.ca_id}/crl", json={"content": NEWER_CRL, "force_disconnect": True}
+        ),
+        200,
+    ),
+    "show crl": (lambda api, stock: api.get(f"certificates/{stock.ca_id}/crl"), 200),
+    "delete crl": (lambda api, stock: api.delete(f"certificates/{stock.ca_id}/crl"), 204),
     "delete": (lambda api, stock: api.delete(f"certificates/{stock.ca_id}"), 204),
     "list device certificates": (lambda api, _: api.get("device-certificates"), 200),
     "show device certificate": (
@@ -64,6 +79,8 @@ OPERATIONS: dict[str, tuple[Operation, int]] = {
 async def stocked_with(store: Store) -> Stock:
     async with serve_test_api(api_services(store)) as api:
         ca = (await api.post("certificates", {"content": CA.pem})).json()
+        crl_path = f"certificates/{ca['certificate_id']}/crl"
+        assert (await api.call("PUT", crl_path, json={"content": CRL})).status_code == 200
     record_id = await store.allocate_record_id(NOW)
     certificate = read_device_certificate(issue(CA, "pump").der, PROJECT, record_id, NOW)
     await store.certificates.note_device_certificate(certificate)
@@ -76,6 +93,7 @@ async def contents(store: Store) -> tuple[Any, ...]:
     return (
         (await store.certificates.list_cas(PROJECT, None, page)).certificates,
         (await store.certificates.list_device_certificates(PROJECT, DeviceCertificateFilter(), page)).certificates,
+        await store.certificates.crls(),
         (await store.list_audit(PROJECT)).entries,
     )
 

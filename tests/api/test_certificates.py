@@ -346,4 +346,7 @@ async def test_a_deleted_ca_is_gone_and_may_be_uploaded_again(api: Api):
     assert again["certificate_id"] != added["certificate_id"]
     assert again["verify_code"] != added["verify_code"]
     ((action, detail), _create) = await audit_of(api, added["certificate_id"])
-    assert (action, detail) == ("certificate.delete", {"fingerprint": ca.fingerprint, "cn_name": "Fleet CA"})
+    assert (action, detail) == (
+        "certificate.delete",
+        {"fingerprint": ca.fingerprint, "cn_name": "Fleet CA", "force_disconnect": False},
+    )

@@ -99,6 +99,14 @@ async def test_a_certificate_is_deactivated_and_activated_again(api: Api):
     ]
 
 
+async def test_live_session_ends_where_the_call_says_so(api: Api):
+    made, certificate_id = await seen(api)
+    for flag, closed in ((False, []), (None, []), (True, [(PROJECT, frozenset({made.fingerprint}))])):
+        body = {"status": "INACTIVE", "force_disconnect": flag}
+        assert (await api.call("PUT", f"device-certificates/{certificate_id}", json=body)).status_code == 200
+        assert api.bus.certified_closed == closed
+
+
 @pytest.mark.parametrize("body", [{}, {"status": "active"}, {"status": None}, {"status": "REVOKED"}])
 async def test_there_are_two_states(api: Api, body: dict[str, Any]):
     _, certificate_id = await seen(api)

@@ -10,6 +10,7 @@ import pytest
 import trio
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from engine.config import TlsConfig
 from tests.conformance.conftest import SECRET, connect_as
 from tests.helpers.device_certificates import Certified, issue
 from tests.helpers.nodes import RunningNode, open_test_node
@@ -76,10 +77,13 @@ def native(request: pytest.FixtureRequest) -> str:
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path, native: str) -> AsyncIterator[Site]:
-    ca = issue("Fleet CA", is_ca=True)
+async def opened(
+    tmp_path: Path, native: str, *, ca: Certified | None = None, tls: dict[str, str] | None = None
+) -> AsyncIterator[Site]:
+    """ca: the verified device CA, a new one by default. tls: the configuration's."""
+    ca = ca or issue("Fleet CA", is_ca=True)
     with trio.fail_after(60):
-        async with open_test_node(tmp_path, native=native) as running:
+        async with open_test_node(tmp_path, native=native, tls=TlsConfig(**(tls or {}))) as running:
             site = Site(running, ca, "", tmp_path)
             await running.create_product()
             await running.create_device("pump", auth_info={"auth_type": "CERTIFICATES"})

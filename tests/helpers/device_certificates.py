@@ -1,6 +1,7 @@
 """Device CAs and device certificates, good and broken, made as an operator's own CA would."""
 
 import datetime
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ class Certified(NamedTuple):
     @property
     def der(self) -> bytes:
         return self.certificate.public_bytes(Encoding.DER)
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.der).hexdigest()
 
     def s_client(self, directory: Path) -> list[str]:
         """openssl s_client's arguments to present it."""

@@ -1,6 +1,6 @@
 """A Bus for tests of what is said on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine.registry.record import Activation
 
@@ -12,6 +12,7 @@ class RecordingBus:
         self.invalidations: list[tuple[tuple[str, ...], bool]] = []
         self.live: dict[str, float] = {}
         self.certificate_invalidations = 0
+        self.certified_closed: list[tuple[str, frozenset[str]]] = []
 
     @property
     def sequence(self) -> int:
@@ -28,6 +29,10 @@ class RecordingBus:
 
     async def invalidate_certificates(self) -> None:
         self.certificate_invalidations += 1
+
+    async def close_certified(self, project_id: str, fingerprints: Collection[str]) -> int:
+        self.certified_closed.append((project_id, frozenset(fingerprints)))
+        return 0
 
     def are_certificates_changed_since(self, sequence: int) -> bool:
         return self.certificate_invalidations > sequence

@@ -62,11 +62,15 @@ class WireClient:
 
 @asynccontextmanager
 async def wire_client(
-    address: str, listener: str = "mqtt", ca: Path | None = None, header: bytes = b""
+    address: str,
+    listener: str = "mqtt",
+    ca: Path | None = None,
+    header: bytes = b"",
+    certificate: tuple[Path, Path] | None = None,
 ) -> AsyncIterator[WireClient]:
     """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server.
 
-    header: what goes before everything else (PROXY).
+    header: what goes before everything else (PROXY). certificate: the client's, with its key.
     """
     host, _, port = address.rpartition(":")
     stream: trio.abc.Stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
@@ -74,6 +78,8 @@ async def wire_client(
         await stream.send_all(header)
     if listener in ("mqtts", "wss"):
         context = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(*certificate)
         stream = trio.SSLStream(stream, context, server_hostname="localhost", https_compatible=True)
     async with stream:
         yield WireClient(WebSocketStream(stream) if listener in ("ws", "wss") else stream)

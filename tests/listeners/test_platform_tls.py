@@ -105,6 +105,17 @@ async def test_ca_that_is_none_does_not_keep_the_others_from_loading(
         assert "hello" in await server.s_client(*DEVICE.s_client(tmp_path))
 
 
+@pytest.mark.parametrize("impostors", [1, 80])
+async def test_ca_that_looks_alike_ends_the_handshakes_of_the_other_s_devices(tmp_path: Path, impostors: int) -> None:
+    """OpenSSL takes the first issuer whose name fits, so CheckCertificate refuses a CA that looks like another
+    project's (is_look_alike). When this fails, the library has learned to look further, and that refusal may go."""
+    look_alikes = [issue("device CA", is_ca=True).der for _ in range(impostors)]
+    for device_cas, is_trusted in (([CA.der, *look_alikes], True), ([*look_alikes, CA.der], False)):
+        async with tls_server(tmp_path, device_cas) as server:
+            said = await server.s_client(*DEVICE.s_client(tmp_path))
+            assert ("hello" in said) is is_trusted
+
+
 async def test_context_full_of_sessions_is_left_behind(tmp_path: Path) -> None:
     """Their certificates must not fill the memory."""
     async with tls_server(tmp_path, tls_sessions=3) as server:

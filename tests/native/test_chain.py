@@ -93,6 +93,20 @@ def test_mutated_crls_are_judged_cleanly(program: Path) -> None:
     assert run.stdout.splitlines()[0].split() == ["22", "25"]  # CRL_MISSING in PATH, REVOKED in DEVICE
 
 
+def test_crl_that_anchors_share_is_freed_once_and_judged_by_in_each_set(program: Path) -> None:
+    root, intermediate, device = chains.rich_fleet()
+    other = chains.issue("other", None, chains.AUTHORITY)
+    crls = [f"C{crl.hex()}" for crl in (chains.issue_crl(intermediate, device), chains.issue_crl(other), b"broken")]
+    lines = []
+    for shared in (crls[:1], crls[:2], crls[1::-1], crls):
+        lines += [f"R{other.der.hex()}", *shared, f"R{root.der.hex()}", *shared, f"R{other.der.hex()}", *shared]
+        lines += [listed(device.der, intermediate.der), "X"]
+    run = drive(program, lines)
+    assert (run.returncode, run.stderr) == (0, "")
+    # REVOKED in DEVICE; with the broken one CRL_UNUSABLE.
+    assert [line.split()[1] for line in run.stdout.splitlines()] == ["25", "25", "25", "23"]
+
+
 @pytest.mark.parametrize("data", ["", "00", "000000", "0000", "000001", "ffffff", "00000130", "000002300000"])
 def test_list_that_is_cut_short_is_malformed(program: Path, data: str) -> None:
     run = drive(program, [f"R{chains.fleet().root.der.hex()}", f"L{data}"])

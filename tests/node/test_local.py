@@ -8,6 +8,7 @@ from engine.limits import Limits
 from engine.node.local import LocalBus
 from engine.registry.record import Activation
 from engine.session.table import CloseReason, DictSessionTable, Session
+from engine.verdict.outcome import ProvedBy
 from tests.helpers.stores import CLOCK, open_empty_store
 
 
@@ -106,3 +107,23 @@ async def test_pending_notes_of_a_record_that_is_gone_do_no_harm(tmp_path: Path)
         bus.note_seen(Activation(device_id="pump", record_id="0" * 24, at=1.0))
         await bus.flush()
         assert await bus.activate([Activation(device_id="pump", record_id="0" * 24, at=1.0)]) == frozenset()
+
+
+async def test_certified_sessions_end_by_their_certificate_or_its_anchor_in_their_project_only(tmp_path: Path) -> None:
+    async with open_empty_store(tmp_path) as store:
+        sessions, front = DictSessionTable(), RecordingFront()
+        bus = LocalBus(store, sessions, Limits(), CLOCK)
+        leaf, other_leaf, anchor, other_anchor = (bytes([number]) * 32 for number in range(4))
+        proofs = [
+            ProvedBy("p", leaf, anchor),
+            ProvedBy("p", other_leaf, anchor),
+            ProvedBy("p", other_leaf, other_anchor),
+            ProvedBy("q", leaf, anchor),
+            None,
+        ]
+        for connection, proved_by in enumerate(proofs):
+            sessions.attach(f"device-{connection}", Session(front, connection, 1.5, proved_by))
+        for fingerprint, closed in ((leaf, [0]), (anchor, [0, 1]), (bytes(32 * [9]), [])):
+            front.closed.clear()
+            assert await bus.close_certified("p", [fingerprint.hex()]) == len(closed)
+            assert front.closed == [(connection, CloseReason.ADMINISTRATIVE) for connection in closed]

@@ -91,12 +91,13 @@ def test_connections_and_what_became_of_them():
 def test_gauges_are_read_when_they_are_asked_for():
     metrics = Metrics()
     live = {"a", "b"}
-    metrics.watch(pending=lambda: 7, sessions=lambda: len(live), loop_lag=lambda: 0.5)
+    metrics.watch(pending=lambda: 7, sessions=lambda: len(live), loop_lag=lambda: 0.5, crl_expiry=lambda: -1)
     assert sample(metrics, "keyturn_sessions") == 2
     live.add("c")
     assert sample(metrics, "keyturn_sessions") == 3
     assert sample(metrics, "keyturn_pending") == 7
     assert sample(metrics, "keyturn_loop_lag_seconds") == 0.5
+    assert sample(metrics, "keyturn_crl_expiry_seconds") == -1
 
 
 def test_take_overs_and_store_failures_are_counted():

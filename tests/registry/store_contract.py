@@ -8,6 +8,7 @@ from tests.registry.contract_access import AccessContract
 from tests.registry.contract_batches import BatchContract
 from tests.registry.contract_certificates import CertificateContract
 from tests.registry.contract_changes import ActivationContract, ChangeContract, LookUpContract
+from tests.registry.contract_crls import CrlContract
 from tests.registry.contract_devices import ExpiryContract, ResetContract, TagContract, UpdateContract
 from tests.registry.contract_life import LifeContract, PinContract, RecordIdContract
 from tests.registry.contract_lists import ListContract
@@ -30,6 +31,7 @@ class StoreContract(
     AccessContract,
     ProductContract,
     CertificateContract,
+    CrlContract,
     BatchContract,
     LifeContract,
 ):

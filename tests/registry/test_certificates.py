@@ -16,6 +16,8 @@ from engine.registry.certificates import (
     DeviceCa,
     FaultKind,
     check_proof,
+    is_issued_by,
+    is_look_alike,
     pem_of,
     read_device_ca,
     read_device_certificate,
@@ -286,3 +288,23 @@ def test_a_device_certificate_is_recorded_by_both_fingerprints() -> None:
     assert (record.created_at, record.expires_at) == (int(AT), int((NOW + 365 * DAY).timestamp()))
     with pytest.raises(ValueError, match="cannot be read"):
         read_device_certificate(b"", "p", "id", AT)
+
+
+def test_look_alike_has_the_name_as_openssl_folds_it_and_another_key():
+    other_key = ec.generate_private_key(ec.SECP256R1())
+    mine = make_ca("Fleet CA").der
+    for name in ("Fleet CA", "fleet ca", " Fleet   CA "):
+        assert is_look_alike(mine, make_ca(name, key=other_key).der)
+    assert not is_look_alike(mine, make_ca("Fleet CA").der), "the same key: whichever is taken, the signature is right"
+    assert not is_look_alike(mine, make_ca("Fleet CA", key=other_key, organization="Works").der)
+    assert not is_look_alike(mine, b"nonsense")
+
+
+def test_issued_by_is_by_name_and_key():
+    other_key = ec.generate_private_key(ec.SECP256R1())
+    ca, same_name = make_ca("Fleet CA"), make_ca("Fleet CA", key=other_key)
+    leaf = issue(ca, "pump").der
+    assert is_issued_by(leaf, ca.der)
+    assert not is_issued_by(leaf, same_name.der)
+    assert not is_issued_by(leaf, make_ca("Other CA").der)
+    assert not is_issued_by(leaf, b"nonsense")

@@ -141,10 +141,12 @@ def _judge(path: Sequence[Certificate], anchor: _Anchor, now: float, profile: Ch
 def _prepare(anchors: Sequence[Anchor]) -> _Anchors:
     """The anchors by name. One that is no certificate is no anchor."""
     prepared: _Anchors = {}
+    # A project's anchors have the same CRLs: parsing one costs milliseconds, and a tenant chooses how many there are.
+    parsed = {der: read_crl(der) for der in dict.fromkeys(der for anchor in anchors for der in anchor.crls)}
     for place, anchor in enumerate(anchors):
         certificate = read_certificate(anchor.certificate)
         if certificate is not None:
-            crls = [crl for crl in map(read_crl, anchor.crls) if crl]
+            crls = [crl for crl in map(parsed.get, anchor.crls) if crl]
             known = crls if len(crls) == len(anchor.crls) else None
             prepared.setdefault(certificate.subject, []).append(_Anchor(place, certificate, known))
     return prepared

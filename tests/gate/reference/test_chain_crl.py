@@ -117,6 +117,20 @@ class TestUnusable:
         crl = issue_crl(fleet().intermediate, extensions=((x509.CRLNumber(7), False),))
         assert judged(verify_chain, crl) is None
 
+    def test_crl_that_anchors_share_counts_for_each_of_them(self, verify_chain: VerifyChain) -> None:
+        """It is parsed once for the set. A broken one spoils each of its anchors, and an anchor without it none."""
+        other, crl = issue("other", None, AUTHORITY), issue_crl(fleet().intermediate, fleet().device)
+        sent = fleet().device, fleet().intermediate
+        for crls, reason in (
+            ([crl, issue_crl(other)], R.REVOKED),
+            ([issue_crl(other), crl], R.REVOKED),
+            ([crl, b"broken"], R.CRL_UNUSABLE),
+        ):
+            trusted = chains.anchors(other, fleet().root, crls=crls)
+            assert reason_of(verify_chain, *sent, trusted=trusted) is reason
+        beside = AnchorSet([Anchor(other.der, (crl,)), Anchor(fleet().root.der)])
+        assert reason_of(verify_chain, *sent, trusted=beside) is None
+
     def test_signature_of_somebody_else(self, verify_chain: VerifyChain) -> None:
         crl = issue_crl(fleet().intermediate, key=ec.generate_private_key(ec.SECP256R1()))
         assert judged(verify_chain, crl) is R.CRL_UNUSABLE
