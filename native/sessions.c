@@ -309,13 +309,30 @@ size_t eng_sessions_device_id(const struct eng_sessions *sessions, uint64_t hand
     return record->device_id_len;
 }
 
-uint64_t eng_sessions_next(const struct eng_sessions *sessions, uint32_t *place)
+static size_t device_ids_len(const struct eng_sessions *sessions)
 {
-    while (*place < sessions->records_count) {
-        const uint32_t number = (*place)++;
+    size_t len = sessions->used;
 
-        if (sessions->records[number].device_id_len != 0)
-            return handle_of(sessions, number);
+    for (uint32_t i = 0; i < sessions->records_count; i++)
+        len += sessions->records[i].device_id_len;
+    return len;
+}
+
+size_t eng_sessions_device_ids(const struct eng_sessions *sessions, uint8_t *data, size_t data_len)
+{
+    const size_t len = device_ids_len(sessions);
+    size_t at = 0;
+
+    if (data_len < len)
+        return len;
+    for (uint32_t i = 0; i < sessions->records_count; i++) {
+        const struct record *record = &sessions->records[i];
+
+        if (record->device_id_len == 0)
+            continue;
+        memcpy(data + at, record->device_id, record->device_id_len);
+        at += record->device_id_len;
+        data[at++] = '\n';
     }
-    return 0;
+    return len;
 }

@@ -36,5 +36,6 @@ void eng_sessions_find(const struct eng_sessions *sessions, const uint8_t *devic
 /* The device_id of a session: its length, 0 where the handle names none. The bytes lie in the table, until the next call. */
 size_t eng_sessions_device_id(const struct eng_sessions *sessions, uint64_t handle, const uint8_t **device_id);
 
-/* Every session, in no order: the handle of the first at or behind `place`, which is moved behind it; 0 at the end. */
-uint64_t eng_sessions_next(const struct eng_sessions *sessions, uint32_t *place);
+/* Every device_id with a session, in no order, each with a newline behind it: how many bytes that is. Written only where
+ * data_len is not less. */
+size_t eng_sessions_device_ids(const struct eng_sessions *sessions, uint8_t *data, size_t data_len);

@@ -10,6 +10,6 @@
 ENG_MUST_USE(eng_sessions_open);
 ENG_MUST_USE(eng_sessions_attach);
 ENG_MUST_USE(eng_sessions_device_id);
-ENG_MUST_USE(eng_sessions_next);
+ENG_MUST_USE(eng_sessions_device_ids);
 
 #endif

@@ -5,7 +5,7 @@ Everything that C lends (the bytes of an event) is copied before anything is ans
 
 import enum
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -146,13 +146,14 @@ class NativeSessions:
         _native.lib.eng_sessions_find(self.pointer, device_id, len(device_id), self._told)
         return self._session()
 
-    def device_ids(self) -> Iterator[str]:
-        """Every device with a session. Nothing may be attached or detached meanwhile."""
-        place = _native.ffi.new("uint32_t *")
-        device_id = _native.ffi.new("uint8_t **")
-        while handle := _native.lib.eng_sessions_next(self.pointer, place):
-            length = _native.lib.eng_sessions_device_id(self.pointer, handle, device_id)
-            yield _text(device_id[0], length)
+    def device_ids(self) -> list[str]:
+        """Every device with a session."""
+        length = _native.lib.eng_sessions_device_ids(self.pointer, _native.ffi.NULL, 0)
+        if not length:
+            return []
+        data = _native.ffi.new("uint8_t[]", length)
+        _native.lib.eng_sessions_device_ids(self.pointer, data, length)
+        return bytes(_native.ffi.buffer(data)).decode("ascii").splitlines()
 
     def _session(self) -> NativeSession | None:
         told = self._told

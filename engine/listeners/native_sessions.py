@@ -2,8 +2,13 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from engine.gate.compiled_front import NativeSession, NativeSessions
 from engine.session.table import Front, Session
+from engine.verdict.outcome import ProvedBy
+
+_read_proof = msgspec.msgpack.Decoder(ProvedBy).decode
 
 
 class NativeSessionTable:
@@ -35,7 +40,8 @@ class NativeSessionTable:
     def attach(self, device_id: str, session: Session) -> Session | None:
         """As SessionTable.attach."""
         number = self.number_of(session.front)
-        return self._told(self.native.attach(device_id.encode(), number, session.connection, session.since))
+        note = b"" if session.proved_by is None else msgspec.msgpack.encode(session.proved_by)
+        return self._told(self.native.attach(device_id.encode(), number, session.connection, session.since, note))
 
     def detach(self, device_id: str, front: Front, connection: int) -> bool:
         """As SessionTable.detach."""
@@ -48,7 +54,7 @@ class NativeSessionTable:
 
     def device_ids(self) -> Sequence[str]:
         """As SessionTable.device_ids."""
-        return list(self.native.device_ids())
+        return self.native.device_ids()
 
     def __len__(self) -> int:
         return len(self.native)
@@ -57,4 +63,7 @@ class NativeSessionTable:
         return self._fronts[session.front] is front and session.connection == connection
 
     def _told(self, session: NativeSession | None) -> Session | None:
-        return None if session is None else Session(self._fronts[session.front], session.connection, session.since)
+        if session is None:
+            return None
+        proved_by = _read_proof(session.note) if session.note else None
+        return Session(self._fronts[session.front], session.connection, session.since, proved_by)

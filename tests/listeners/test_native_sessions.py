@@ -2,6 +2,7 @@ import pytest
 
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.session.table import CloseReason, DictSessionTable, Session, SessionTable
+from engine.verdict.outcome import ProvedBy
 
 
 class SilentFront:
@@ -52,6 +53,18 @@ def test_thousands_of_devices_come_and_go(table: SessionTable) -> None:
     assert sorted(table.device_ids()) == sorted(f"d{number}" for number in range(1, 5000, 2))
     assert table.find("d4999") == Session(front, 4999 + (4999 << 32), 4999.0)
     assert table.find("d4998") is None
+
+
+def test_session_keeps_what_proved_it(table: SessionTable) -> None:
+    front, proof = SilentFront(), ProvedBy("p" * 32, bytes(range(32)), bytes(reversed(range(32))))
+    table.attach("pump", Session(front, 1, 0.0, proof))
+    assert table.find("pump") == Session(front, 1, 0.0, proof)
+    table.attach("pump", Session(front, 2, 0.0))
+    assert table.find("pump") == Session(front, 2, 0.0)
+
+
+def test_no_session_is_no_device(table: SessionTable) -> None:
+    assert list(table.device_ids()) == []
 
 
 def test_handle_is_that_of_the_session_which_is_there_now() -> None:
