@@ -48,7 +48,7 @@ class Gate:
     def client(self, header: bytes = b"") -> AbstractAsyncContextManager[WireClient]:
         """header: what a balancer sends before the device is heard."""
         data = Path(self.running.credentials.data)
-        return wire_client(self.running.addresses[self.listener], self.listener, data / "tls" / "ca.pem", header)
+        return wire_client(self.running.addresses[self.listener], self.listener, data / "tls" / "ca.pem", header=header)
 
     async def answer(self, packet: bytes, header: bytes = b"") -> bytes:
         """What a new connection gets for its first packet; it must be closed unless it was accepted."""

@@ -65,12 +65,12 @@ async def wire_client(
     address: str,
     listener: str = "mqtt",
     ca: Path | None = None,
-    header: bytes = b"",
     certificate: tuple[Path, Path] | None = None,
+    header: bytes = b"",
 ) -> AsyncIterator[WireClient]:
     """Connect to "host:port" as this listener wants it; handshakes come with the first use. ca: checks the server.
 
-    header: what goes before everything else (PROXY). certificate: the client's, with its key.
+    certificate: the client's, with its key. header: what goes before everything else (PROXY).
     """
     host, _, port = address.rpartition(":")
     stream: trio.abc.Stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
