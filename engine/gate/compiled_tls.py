@@ -1,6 +1,7 @@
 """The boundary to native/tls_context.c: the TLS contexts of the native fronts.
 
-Beside compiled.py the only module that imports engine.gate._native (tests/test_layering.py). The connections are the fronts' own, in C; nothing of them crosses into Python.
+Beside compiled.py the only module that imports engine.gate._native (tests/test_layering.py). The connections are the
+fronts' own, in C; nothing of them crosses into Python.
 """
 
 from collections.abc import Sequence
@@ -45,8 +46,8 @@ class TlsContext:
     """The server's side of TLS for one listener, for connections of one thread; a reload makes another.
 
     certificate, key: PEM, the server's first and its intermediates behind it. listener: its name. anchors: the verified
-    device CAs of all projects. verifier: whose tables are used; it is kept alive. ticket_root: 32 bytes, the same after a
-    restart, or None for no tickets. Raises ConfigError, which quotes nothing, and MemoryError.
+    device CAs of all projects. verifier: whose tables are used; it is kept alive. ticket_root: 32 bytes, the same after
+    a restart, or None for no tickets. Raises ConfigError, which quotes nothing, and MemoryError.
     """
 
     def __init__(

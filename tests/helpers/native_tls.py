@@ -1,4 +1,4 @@
-"""native/tls_*.c as its front drives it: a connection of it on a socket, and clients of other makes at the other end."""
+"""native/tls_*.c as its front drives it: a connection on a socket, and clients of other makes at the other end."""
 
 import contextlib
 import select
