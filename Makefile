@@ -48,7 +48,7 @@ fuzz: $(PROJECT) $(DONE)/test ## fuzz every parser for SECONDS each (60)
 	@set -e; for target in tests/fuzz/fuzz_*.py; do \
 	    echo "$$target"; $(BIN)/python "$$target" -max_total_time=$(SECONDS); done
 
-# Static libraries, from a pinned Cargo package; build.py links them from then on. `rm -r .cache/aws-lc` for the system's.
+# Static libraries, from a pinned Cargo package; build.py links them from then on (back: rm -r .cache/aws-lc; touch build.py).
 AWS_LC := .cache/aws-lc/lib/libssl.a
 aws-lc: ## build AWS-LC's libssl and libcrypto, which are faster than the system's, and link them
 	@test -e $(AWS_LC) || .ci/aws-lc .cache/aws-lc
