@@ -66,7 +66,7 @@ fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
 	$(CLANG) -std=c11 -Wall -Wextra -Werror -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -Inative $< $(wildcard native/*.c) -lssl -lcrypto -o $@
 
-# Static libraries, from a pinned Cargo package; build.py links them from then on. `rm -r .cache/aws-lc` for the system's.
+# Static libraries, from a pinned Cargo package; build.py links them from then on (back: rm -r .cache/aws-lc; touch build.py).
 AWS_LC := .cache/aws-lc/lib/libssl.a
 aws-lc: ## build AWS-LC's libssl and libcrypto, which are faster than the system's, and link them
 	@test -e $(AWS_LC) || .ci/aws-lc .cache/aws-lc

@@ -199,8 +199,8 @@ static void remember(struct eng_tls_peer *peer, const struct terms *terms)
     peer->until = terms->until == UINT32_MAX ? INT64_MAX : (int64_t)terms->until;
 }
 
-/* For SSL_CTX_set_tlsext_ticket_key_cb. Of a new ticket: 1, or below 0; of a presented one: 1, or 0 where it has no key,
- * so that a full handshake follows. */
+/* For SSL_CTX_set_tlsext_ticket_key_cb. Of a new ticket: 1, or below 0; of a presented one: 1, or 2 for a new one
+ * as well, or 0 where it has no key, so that a full handshake follows. */
 static int key_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, HMAC_CTX *mac,
                       int is_new)
 {
@@ -218,7 +218,8 @@ static int key_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
         !key_library(connection->context->tickets, &terms, iv, cipher, mac, 0))
         return 0;
     remember(&connection->peer, &terms);
-    return 1;
+    /* Of TLS 1.3 a client uses each once (RFC 8446 appendix C.4), so that it needs another. */
+    return SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 int eng_tickets_serve(SSL_CTX *library)

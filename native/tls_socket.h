@@ -12,7 +12,8 @@
 struct eng_tls_socket {
     int descriptor;
     size_t budget;
-    int has_sent, is_over_budget, is_gone;
+    int has_answered; /* sent a handshake message, not just an alert */
+    int is_over_budget, is_gone;
 };
 
 /* A kind of BIO whose data is a struct eng_tls_socket. libssl's own would read whatever the peer sends, and raise

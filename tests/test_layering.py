@@ -104,7 +104,8 @@ def imports_of(source: str) -> set[str]:
 
 def submodule(package: str, name: str) -> str:
     path = ROOT.joinpath(*package.split("."), name)
-    return f"{package}.{name}" if path.is_dir() or path.with_suffix(".py").exists() else package
+    is_module = path.is_dir() or any(path.with_suffix(suffix).exists() for suffix in (".py", ".pyi"))
+    return f"{package}.{name}" if is_module else package
 
 
 def forbidden_imports(module: str, source: str) -> set[str]:
@@ -132,6 +133,19 @@ SOURCES = sorted((ROOT / "engine").rglob("*.py"))
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_module_imports_only_what_its_room_may(path: Path) -> None:
     assert forbidden_imports(module_of(path), path.read_text("utf-8")) == set()
+
+
+# Who may touch the compiled module, and for what; everybody else goes through them.
+BOUNDARY = {
+    "engine.gate.compiled": "operations behind the gate, and what the module says of itself",
+    "engine.gate.compiled_tls": "TLS contexts, which native fronts are given as they are",
+}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_compiled_module_is_imported_by_its_boundary_only(path: Path) -> None:
+    imported = "engine.gate._native" in imports_of(path.read_text("utf-8"))
+    assert imported is (module_of(path) in BOUNDARY)
 
 
 @pytest.mark.parametrize(

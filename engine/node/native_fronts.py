@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import structlog
 
@@ -17,6 +18,7 @@ from engine.listeners.native_tls import NativeTls
 from engine.node.known_good import KnownGood
 from engine.node.local import LocalBus
 from engine.node.sights import Sights
+from engine.node.ticket_root import TICKET_ROOT_FILE, read_ticket_root
 from engine.registry.sealing import Sealer
 from engine.registry.store import Store
 
@@ -54,7 +56,12 @@ class NativeFronts:
         self._shared = Shared(self.sessions, known)
         verifier = verify_chain if isinstance(verify_chain, ChainVerifier) else ChainVerifier(limits)
         self.tls = NativeTls(
-            config.data / config.tls.certificate, config.data / config.tls.key, anchors, verifier, limits, None
+            config.data / config.tls.certificate,
+            config.data / config.tls.key,
+            anchors,
+            verifier,
+            limits,
+            _ticket_root(config.data, sealer),
         )
 
     @property
@@ -97,6 +104,15 @@ class NativeFronts:
     def _listener(self, number: int) -> str:
         front = self.sessions.front_of(number)
         return front.name if isinstance(front, NativeMqttFront) else ""
+
+
+def _ticket_root(data: Path, sealer: Sealer) -> bytes | None:
+    """None, and no tickets, where the file cannot be written: that must not keep devices out."""
+    try:
+        return read_ticket_root(data / TICKET_ROOT_FILE, sealer, os.urandom)
+    except OSError as error:
+        _log.warning("no session tickets: their root cannot be kept", error=error.strerror)
+        return None
 
 
 def _known_good(config: Config, store: Store, sealer: Sealer) -> KnownGood | None:

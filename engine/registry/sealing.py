@@ -36,6 +36,7 @@ class Slot(enum.Enum):
     SECONDARY = b"\x02"
     ACCESS_KEY = b"\x03"
     BATCH_FILE = b"\x04"
+    TICKET_ROOT = b"\x05"
 
 
 class MasterKeys(msgspec.Struct, frozen=True):

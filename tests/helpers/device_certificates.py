@@ -91,6 +91,20 @@ def _key_usage(is_ca: bool) -> x509.KeyUsage:
     )
 
 
+def revocation(issuer: Certified, device: Certified) -> bytes:
+    """A CRL that names the device's certificate."""
+    now = datetime.datetime.now(datetime.UTC)
+    revoked = x509.RevokedCertificateBuilder(device.certificate.serial_number, now - datetime.timedelta(hours=1))
+    builder = x509.CertificateRevocationListBuilder(
+        issuer.certificate.subject,
+        now - datetime.timedelta(hours=1),
+        now + datetime.timedelta(days=1),
+        [],
+        [revoked.build()],
+    )
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
 def with_stolen_certificate(own: Certified, stolen: Certified, directory: Path) -> tuple[Path, Path]:
     """The stolen certificate and a key file that lies: own's private key beside the stolen public key.
 

@@ -1,8 +1,11 @@
 """native/tickets.c: what a ticket is taken for, and what it is not (RFC 5077, RFC 8446 section 4.6.1)."""
 
 import datetime
+import re
 import ssl
+import subprocess
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from engine.node.certificates import LOOPBACK_NAMES, create_ca, issue_server_certificate
 from tests.helpers.device_certificates import issue
-from tests.helpers.native_tls import FAILED, READY, Server, Shaken, client_context
+from tests.helpers.native_tls import FAILED, READY, Server, Shaken, client_context, s_client
 
 PLATFORM_CA = create_ca(datetime.datetime.now(datetime.UTC))
 ISSUED = issue_server_certificate(PLATFORM_CA, LOOPBACK_NAMES, datetime.datetime.now(datetime.UTC))
@@ -64,7 +67,10 @@ class TestTaken:
             again = server.shake(context, device, session=session)
             assert again.server.is_resumed
             assert again.server.peer == (DEVICE.der, INTERMEDIATE.der)
-            session = session_of(again)
+            renewed = session_of(again)
+            is_renewed = renewed.id != session.id
+            assert is_renewed is (again.client.version() == "TLSv1.3"), "there a ticket is for one use"
+            session = renewed
 
     @pytest.mark.parametrize("version", BOTH)
     def test_device_without_a_certificate_has_tickets_too(self, server: Server, version: ssl.TLSVersion) -> None:
@@ -159,3 +165,44 @@ class TestNotTaken:
         if session is not None:
             again = server.shake(context, device, session=session)
             assert (again.answer, again.server.is_resumed) == (1, False), "nor are there sessions by ID"
+
+
+@pytest.mark.system("openssl")
+class TestOnTheWire:
+    """What others see of a ticket, and what becomes of one that somebody changed."""
+
+    def test_key_names_of_one_device_have_nothing_in_common(self, server: Server, tmp_path: Path) -> None:
+        """Whose devices meet on a wire is nobody's business."""
+        context = server.context(CA, root=ROOT)
+        names = []
+        for number in range(3):
+            session = tmp_path / f"{number}.pem"
+            assert s_client(context, "-sess_out", session, *DEVICE.s_client(tmp_path)).answer == 1
+            names.append(ticket_of(session)[:16])
+        for start in range(0, 16, 4):
+            assert len({name[start : start + 4] for name in names}) == 3
+
+    @pytest.mark.parametrize("place", [0, 3, 7, 8, 15, 16, 31, 32, 100, -1])
+    def test_changed_bit_leads_to_a_full_handshake(self, server: Server, tmp_path: Path, place: int) -> None:
+        context, session = server.context(CA, root=ROOT), tmp_path / "session.pem"
+        identity = DEVICE.s_client(tmp_path)
+        s_client(context, "-tls1_2", "-sess_out", session, *identity)
+        ticket = ticket_of(session)
+        changed = bytearray(ticket)
+        changed[place] ^= 1
+        der = b64decode("".join(session.read_text().splitlines()[1:-1]))
+        assert der.count(ticket) == 1
+        lines = b64encode(der.replace(ticket, changed)).decode()
+        wrapped = "\n".join(lines[start : start + 64] for start in range(0, len(lines), 64))
+        session.write_text(f"-----BEGIN SSL SESSION PARAMETERS-----\n{wrapped}\n-----END SSL SESSION PARAMETERS-----\n")
+        told = s_client(context, "-tls1_2", "-sess_in", session, *identity)
+        assert (told.answer, told.is_resumed, told.peer) == (1, False, (DEVICE.der, INTERMEDIATE.der))
+
+
+def ticket_of(session: Path) -> bytes:
+    """Out of openssl's hex dump of a session."""
+    command = ["openssl", "sess_id", "-in", str(session), "-noout", "-text"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    dump = text.partition("TLS session ticket:\n")[2]
+    rows = re.findall(r"^\s+[0-9a-f]{4,} - ((?:[0-9a-f]{2}[ -]){1,16})", dump, re.MULTILINE)
+    return bytes.fromhex("".join(rows).replace("-", " "))

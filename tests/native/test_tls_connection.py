@@ -12,13 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from engine.node.certificates import LOOPBACK_NAMES, create_ca, issue_server_certificate
-from tests.helpers.device_certificates import Certified, issue, with_stolen_certificate
+from tests.helpers.device_certificates import Certified, issue, revocation, with_stolen_certificate
 from tests.helpers.mqtt_packets import connect_packet
 from tests.helpers.native_tls import (
     CLOSED,
@@ -58,20 +55,6 @@ def client_hello(version: ssl.TLSVersion | None = None, name: str = "localhost")
     with pytest.raises(ssl.SSLWantReadError):
         tls.do_handshake()
     return outgoing.read()
-
-
-def revocation(issuer: Certified, device: Certified) -> bytes:
-    """A CRL that names the device's certificate."""
-    now = datetime.datetime.now(datetime.UTC)
-    revoked = x509.RevokedCertificateBuilder(device.certificate.serial_number, now - datetime.timedelta(hours=1))
-    builder = x509.CertificateRevocationListBuilder(
-        issuer.certificate.subject,
-        now - datetime.timedelta(hours=1),
-        now + datetime.timedelta(days=1),
-        [],
-        [revoked.build()],
-    )
-    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def fault_of(server: Server, data: bytes, *, and_leaves: bool = False) -> tuple[str, bytes]:
@@ -395,9 +378,7 @@ def test_slow_bytes_never_block(server: Server) -> None:
     with right:
         for byte in client_hello():
             right.send(bytes([byte]))
-            before = time.thread_time()
             assert connection.handshake() == WANT_READ
-            assert time.thread_time() >= before
         assert select.select([right], [], [], 0)[0], "the hello is whole, and answered"
     connection.close()
 
