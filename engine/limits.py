@@ -126,8 +126,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     read_threads: int = 4
     """Lists and large batches read at the same time, each in a thread with a connection of its own."""
     seen_flush_seconds: float = 1.0
-    seen_batch: int = 2048
-    """Devices accepted in C whose last-seen instant is written in one round (some 30 ms of a core); the rest waits."""
+    seen_batch: int = 1024
+    """Devices accepted in C whose last-seen instant is written in one round (some 15 ms of a core); the rest waits."""
     search_seconds: float = 1.0
     """A search that reads for longer is refused, so that a condition without an index holds no thread for long."""
     counts_remembered: int = 256

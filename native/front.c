@@ -287,20 +287,28 @@ static void work_queue(struct eng_front *front, uint64_t until_ns)
     }
 }
 
+/* In a storm the next bytes are there within a millisecond, and to go to Python and back for them costs as much as a few
+ * connections. Nobody is kept waiting for it whom this poll has told of. */
+static int linger_ms(const struct eng_front *front, int taken)
+{
+    return taken >= ENG_FRONT_STORM && front->events_count == 0 && front->queue == ENG_CONNECTION_NONE;
+}
+
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more)
 {
     const uint64_t until_ns = now_ns() + ENG_FRONT_TURN_NS;
-    int count = ENG_FRONT_BATCH;
+    int count = ENG_FRONT_BATCH, taken = 0;
 
     front->now = now;
     front->now_ms = eng_front_now_ms();
     front->is_polling = 1;
     while (front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
-        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, 0);
+        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, linger_ms(front, taken));
         if (count <= 0)
             break;
         for (int i = 0; i < count; i++)
             take_event(front, &front->ready[i]);
+        taken += count;
         work_queue(front, until_ns);
     }
     work_queue(front, until_ns);

@@ -305,6 +305,13 @@ class NativeFront:
         return Counts(*[getattr(counts, field) for field in Counts.__struct_fields__])
 
 
+def address_text(address: bytes) -> str:
+    """An IP address of 16 bytes as C gives it, as text: a mapped one as the IPv4 address that it is."""
+    if address.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, address[12:])
+    return socket.inet_ntop(socket.AF_INET6, address)
+
+
 def mapped(packed: bytes) -> bytes:
     """An IP address of 4 or 16 bytes as C takes it: 16, IPv4 mapped."""
     return packed if len(packed) == 16 else _MAPPED + packed

@@ -16,7 +16,17 @@ import trio
 
 from engine.claims.claim import DeviceClaim
 from engine.config import Network
-from engine.gate.compiled_front import Counts, Ending, FrontEvent, Kind, NativeFront, Seen, Words, mapped
+from engine.gate.compiled_front import (
+    Counts,
+    Ending,
+    FrontEvent,
+    Kind,
+    NativeFront,
+    Seen,
+    Words,
+    address_text,
+    mapped,
+)
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
 from engine.limits import Limits
@@ -378,4 +388,4 @@ def _address_of(prefix: str) -> bytes:
 
 
 def _peer_of(event: FrontEvent, exempt: tuple[Network, ...]) -> Peer:
-    return peer_of(socket.inet_ntop(socket.AF_INET6, event.address), event.port, exempt)
+    return peer_of(address_text(event.address), event.port, exempt)

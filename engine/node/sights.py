@@ -1,10 +1,9 @@
 """What C has accepted by itself, told a batch at a time to whom Python would have told at once (listeners/admit.py)."""
 
-import socket
 from collections.abc import Callable
 
 from engine.config import Network
-from engine.gate.compiled_front import Seen, Sight
+from engine.gate.compiled_front import Seen, Sight, address_text
 from engine.limits import Limits
 from engine.listeners.peer import peer_of
 from engine.listeners.throttle import Throttle
@@ -42,9 +41,9 @@ class Sights:
             self._tell(sight)
 
     def _tell(self, sight: Sight) -> None:
-        peer = peer_of(socket.inet_ntop(socket.AF_INET6, sight.address), sight.port, self._exempt)
-        at = float(sight.at)
+        at, address = float(sight.at), address_text(sight.address)
         self._bus.note_seen(Activation(device_id=sight.device_id, record_id=sight.record_id, at=at))
-        self._throttle.note_success(peer, sight.device_id)
-        listener = self._listener(sight.front)
-        self._attempts.record(sight.device_id, Reason.ACCEPTED, peer.address, peer.prefix, listener, at)
+        if len(self._throttle):
+            self._throttle.note_success(peer_of(address, sight.port, self._exempt), sight.device_id)
+        # No prefix: only refusals are summed up by it, and to find it costs more than all the rest.
+        self._attempts.record(sight.device_id, Reason.ACCEPTED, address, "", self._listener(sight.front), at)
