@@ -128,6 +128,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seen_flush_seconds: float = 1.0
     seen_batch: int = 1024
     """Devices accepted in C whose last-seen instant is written in one round (some 15 ms of a core); the rest waits."""
+    seen_pause_seconds: int = 60
+    """After that instant was written, for how long the device's next one waits: who comes all the time is no news."""
     search_seconds: float = 1.0
     """A search that reads for longer is refused, so that a condition without an index holds no thread for long."""
     counts_remembered: int = 256

@@ -289,9 +289,11 @@ static void work_queue(struct eng_front *front, uint64_t until_ns)
 
 /* In a storm the next bytes are there within a millisecond, and to go to Python and back for them costs as much as a few
  * connections. Nobody is kept waiting for it whom this poll has told of. */
-static int linger_ms(const struct eng_front *front, int taken)
+static int linger_ms(const struct eng_front *front, int taken, uint64_t until_ns)
 {
-    return taken >= ENG_FRONT_STORM && front->events_count == 0 && front->queue == ENG_CONNECTION_NONE;
+    const int is_storm = taken >= ENG_FRONT_STORM || now_ns() + ENG_FRONT_TURN_NS > until_ns + ENG_FRONT_STORM_NS;
+
+    return is_storm && front->events_count == 0 && front->queue == ENG_CONNECTION_NONE;
 }
 
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more)
@@ -303,7 +305,7 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
     front->now_ms = eng_front_now_ms();
     front->is_polling = 1;
     while (front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
-        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, linger_ms(front, taken));
+        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, linger_ms(front, taken, until_ns));
         if (count <= 0)
             break;
         for (int i = 0; i < count; i++)

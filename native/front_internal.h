@@ -12,7 +12,8 @@
 #define ENG_FRONT_READ_BYTES 16384
 #define ENG_FRONT_BATCH 512       /* epoll events taken at once */
 #define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
-#define ENG_FRONT_STORM 16        /* epoll events in one poll that make it linger for more */
+#define ENG_FRONT_STORM 16        /* epoll events in one poll that make it linger for more, */
+#define ENG_FRONT_STORM_NS 500000 /* or the time that it took */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
 

@@ -6,6 +6,7 @@
 /* sight NULL: there is none. */
 struct eng_seen {
     struct eng_sight **sights;
+    uint32_t *taken_at; /* epoch seconds, each entry's last */
     uint64_t *noted; /* a bit for each entry */
     uint32_t entries, words, count;
     uint32_t word; /* where the next take begins, so that none waits for ever */
@@ -21,8 +22,9 @@ struct eng_seen *eng_seen_open(uint32_t entries)
     seen->words = entries / 64 + 1;
     /* calloc of this size maps zero pages that cost nothing until they are written. */
     seen->sights = calloc((size_t)entries + 1, sizeof *seen->sights);
+    seen->taken_at = calloc((size_t)entries + 1, sizeof *seen->taken_at);
     seen->noted = calloc(seen->words, sizeof *seen->noted);
-    if (seen->sights == NULL || seen->noted == NULL) {
+    if (seen->sights == NULL || seen->taken_at == NULL || seen->noted == NULL) {
         eng_seen_close(seen);
         return NULL;
     }
@@ -36,6 +38,7 @@ void eng_seen_close(struct eng_seen *seen)
     for (uint32_t entry = 0; seen->sights != NULL && entry < seen->entries; entry++)
         free(seen->sights[entry]);
     free(seen->sights);
+    free(seen->taken_at);
     free(seen->noted);
     free(seen);
 }
@@ -86,17 +89,21 @@ static void take_entry(struct eng_seen *seen, uint32_t entry, struct eng_sight *
     seen->count--;
 }
 
-uint32_t eng_seen_take(struct eng_seen *seen, struct eng_sight *sights, uint32_t most)
+uint32_t eng_seen_take(struct eng_seen *seen, struct eng_sight *sights, uint32_t most, int64_t now, uint32_t pause_s)
 {
     uint32_t taken = 0;
 
-    for (uint32_t looked_at = 0; looked_at <= seen->words && taken < most && seen->count > 0; looked_at++) {
-        const uint32_t word = seen->word;
+    for (uint32_t looked_at = 0; looked_at < seen->words && taken < most && seen->count > 0; looked_at++) {
+        for (uint64_t rest = seen->noted[seen->word]; rest != 0 && taken < most; rest &= rest - 1) {
+            const uint32_t entry = seen->word * 64 + (uint32_t)__builtin_ctzll(rest);
 
-        while (seen->noted[word] != 0 && taken < most)
-            take_entry(seen, word * 64 + (uint32_t)__builtin_ctzll(seen->noted[word]), &sights[taken++]);
-        if (seen->noted[word] == 0)
-            seen->word = (word + 1) % seen->words;
+            if (now - seen->taken_at[entry] < pause_s)
+                continue;
+            take_entry(seen, entry, &sights[taken++]);
+            seen->taken_at[entry] = (uint32_t)now;
+        }
+        if (taken < most)
+            seen->word = (seen->word + 1) % seen->words;
     }
     return taken;
 }

@@ -22,5 +22,6 @@ void eng_seen_close(struct eng_seen *seen);
 /* How many entries have a sight that was not taken. */
 uint32_t eng_seen_count(const struct eng_seen *seen);
 
-/* Up to `most` sights, each entry's newest; they are forgotten by this. How many they are. */
-uint32_t eng_seen_take(struct eng_seen *seen, struct eng_sight *sights, uint32_t most);
+/* Up to `most` sights, each entry's newest, which are forgotten by this; of an entry that was taken less than `pause_s`
+ * before `now` (epoch seconds) the sight waits. How many they are. */
+uint32_t eng_seen_take(struct eng_seen *seen, struct eng_sight *sights, uint32_t most, int64_t now, uint32_t pause_s);

@@ -176,11 +176,13 @@ class Seen:
     def __len__(self) -> int:
         return _native.lib.eng_seen_count(self.pointer)
 
-    def take(self, most: int) -> list[Sight]:
-        """Up to `most` sights, which are forgotten by this."""
+    def take(self, most: int, now: float, pause_seconds: int) -> list[Sight]:
+        """Up to `most` sights, which are forgotten by this; those of devices taken less than pause_seconds ago wait."""
         sights: list[Sight] = []
         while len(sights) < most:
-            count = _native.lib.eng_seen_take(self.pointer, self._sights, min(most - len(sights), _SIGHTS))
+            count = _native.lib.eng_seen_take(
+                self.pointer, self._sights, min(most - len(sights), _SIGHTS), int(now), pause_seconds
+            )
             if count == 0:
                 break
             sights += [_sight(self._sights[number]) for number in range(count)]

@@ -4,6 +4,7 @@ Freshness (DESIGN section 3): the invalidation sequence is read before the recor
 between, a device touched since is judged again, and every other outcome is committed: session, take-over, notes.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -170,14 +171,11 @@ class Admission:
         """What becomes of an accepted certificate once it is on record: INACTIVE is refused, a first one is pinned."""
         if not isinstance(outcome, Accepted) or row is None or not isinstance(request.claim, CertificateClaim):
             return outcome
-        record_id = await self._store.allocate_record_id(now)
-        try:
-            certificate = read_device_certificate(request.claim.leaf, row.project_id, record_id, now)
-        except ValueError:
+        status = await self._status(request.claim.leaf, row.project_id, now)
+        if status is None:
             # The verifier let it through, the reader of the registry does not: what cannot be on record is not let in.
             return Rejected(Reason.UNTRUSTED_CERTIFICATE)
-        noted = await self._store.certificates.note_device_certificate(certificate)
-        if noted.status is not CertificateStatus.ACTIVE:
+        if status is not CertificateStatus.ACTIVE:
             return self._outcome(request, row, anchors, now, is_inactive=True)
         if outcome.pin is not None and not await self._bus.pin(row.device_id, row.generation, outcome.pin):
             # Another certificate was first, or this one is another device's. Who lost the race is judged by what was
@@ -187,6 +185,19 @@ class Admission:
             is_pinned = isinstance(again, Rejected) or again.pin is None
             return again if is_pinned else Rejected(Reason.WRONG_CERTIFICATE)
         return outcome
+
+    async def _status(self, leaf: bytes, project_id: str, now: float) -> CertificateStatus | None:
+        """That of the certificate on record, where it is put at its first sight; None where it cannot be."""
+        certificates = self._store.certificates
+        known = await certificates.certificate_status(project_id, hashlib.sha256(leaf).hexdigest())
+        if known is not None:
+            return known
+        record_id = await self._store.allocate_record_id(now)
+        try:
+            certificate = read_device_certificate(leaf, project_id, record_id, now)
+        except ValueError:
+            return None
+        return (await certificates.note_device_certificate(certificate)).status
 
     def _outcome(
         self,

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from engine.config import Config
-from engine.gate.compiled import ChainVerifier
+from engine.gate.compiled import ChainVerifier, library_version
 from engine.gate.compiled_front import Seen
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.interface import AnchorSet, VerifyChain
@@ -88,6 +88,7 @@ class NativeFronts:
             throttle=services.admission.throttle,
             attempts=services.attempts,
             exempt=services.exempt,
+            clock=services.clock,
             limits=self._limits,
         )
 
@@ -107,7 +108,13 @@ class NativeFronts:
 
 
 def _ticket_root(data: Path, sealer: Sealer) -> bytes | None:
-    """None, and no tickets, where the file cannot be written: that must not keep devices out."""
+    """None, and no tickets, where the file cannot be written, which must not keep devices out, and on OpenSSL.
+
+    OpenSSL 3.0 reads the session that it puts into a ticket anew, the peer's certificate included (259 us), so that to
+    give a ticket costs what resuming saves: docs/native-front.md has the figures.
+    """
+    if not library_version().startswith("AWS-LC"):
+        return None
     try:
         return read_ticket_root(data / TICKET_ROOT_FILE, sealer, os.urandom)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from engine.clock import Clock
 from engine.config import Network
 from engine.gate.compiled_front import Seen, Sight, address_text
 from engine.limits import Limits
@@ -25,6 +26,7 @@ class Sights:
         throttle: Throttle,
         attempts: Attempts,
         exempt: tuple[Network, ...],
+        clock: Clock,
         limits: Limits,
     ) -> None:
         self._seen = seen
@@ -33,11 +35,14 @@ class Sights:
         self._throttle = throttle
         self._attempts = attempts
         self._exempt = exempt
+        self._clock = clock
         self._limits = limits
 
     def collect(self, *, is_last: bool) -> None:
         """Tell of at most seen_batch devices, or of all: in a storm the book-keeping comes later, not in between."""
-        for sight in self._seen.take(len(self._seen) if is_last else self._limits.seen_batch):
+        limits, now = self._limits, self._clock.wall()
+        most, pause = (len(self._seen), 0) if is_last else (limits.seen_batch, limits.seen_pause_seconds)
+        for sight in self._seen.take(most, now, pause):
             self._tell(sight)
 
     def _tell(self, sight: Sight) -> None:

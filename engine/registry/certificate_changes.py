@@ -108,6 +108,13 @@ def find_noted(connection: sqlite3.Connection, certificate: DeviceCertificate) -
     return None if row is None else device_certificate_from_row(row)
 
 
+def find_status(connection: sqlite3.Connection, project_id: str, fingerprint: str) -> CertificateStatus | None:
+    """The status of the project's certificate with this fingerprint; any connection will do."""
+    finding = "SELECT status FROM device_certificate WHERE project_id = ? AND fingerprint = ?"
+    row = connection.execute(finding, (project_id, fingerprint)).fetchone()
+    return None if row is None else CertificateStatus(row[0])
+
+
 def set_device_certificate_status(
     connection: sqlite3.Connection, project_id: str, certificate_id: str, status: CertificateStatus, audit: AuditEntry
 ) -> DeviceCertificate | StoreRefusal:

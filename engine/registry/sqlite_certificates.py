@@ -94,6 +94,10 @@ class SqliteCertificates:
             return known
         return await self._writer.write(partial(changes.note_device_certificate, certificate=certificate))
 
+    async def certificate_status(self, project_id: str, fingerprint: str) -> CertificateStatus | None:
+        """See CertificateStore. No checkpoint."""
+        return self._readers.read_inline(partial(changes.find_status, project_id=project_id, fingerprint=fingerprint))
+
     async def device_certificates(
         self, project_id: str, certificate_ids: Sequence[str]
     ) -> Mapping[str, DeviceCertificate]:

@@ -98,6 +98,9 @@ class CertificateStore(Protocol):
         changes nothing and answers what is there (by fingerprint), whose status may be INACTIVE.
         """
 
+    async def certificate_status(self, project_id: str, fingerprint: str) -> CertificateStatus | None:
+        """The status of the certificate with this SHA-256 (lower-case hex) in the project, None for none on record."""
+
     async def device_certificates(
         self, project_id: str, certificate_ids: Sequence[str]
     ) -> Mapping[str, DeviceCertificate]:
