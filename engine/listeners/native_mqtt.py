@@ -148,7 +148,7 @@ class NativeMqttFront:
             limits=self._limits,
             connections=open_files,
             connect_seconds=self._connect_seconds,
-            words=_words(self._limits),
+            words=words_of(self._limits),
             exempt=[_range(network) for network in self._services.exempt],
             sessions=self._shared.sessions.native,
             known=self._shared.known,
@@ -344,7 +344,7 @@ class NativeMqttFront:
             _log.exception("a connection failed; this is a bug", listener=self._name)
 
 
-def _words(limits: Limits) -> Words:
+def words_of(limits: Limits) -> Words:
     """C's ready answers, made by those who know how."""
     least = limits.keep_alive_minimum_seconds
 
