@@ -16,7 +16,6 @@ from engine.limits import Limits
 
 try:
     _eng_front_poll = _native.lib.eng_front_poll
-    _eng_front_verdict_of_packet = _native.lib.eng_front_verdict_of_packet
 except AttributeError as fault:
     raise ImportError(f"the native module is older than its sources: {fault}") from None
 
@@ -220,7 +219,7 @@ class NativeFront:
                 "struct eng_front_known *", {"table": table.pointer, "policy": policy.pointer, "seen": seen.pointer}
             )
         settings = ffi.new(
-            "struct eng_front_settings *", _settings(number, limits, connections, connect_seconds, words, key)
+            "struct eng_front_settings *", settings_of(number, limits, connections, connect_seconds, words, key)
         )
         front = lib.eng_front_open(listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer)
         if front == ffi.NULL:
@@ -305,27 +304,6 @@ class NativeFront:
         return Counts(*[getattr(counts, field) for field in Counts.__struct_fields__])
 
 
-class FrontVerdict:
-    """What a front says to CONNECT of a known device, without a connection: native/front_verdict.c, for the gate.
-
-    Answers CONNACK and the Keep Alive in force (seconds); b"" and 0 where Python is to be asked. `now`: epoch seconds.
-    """
-
-    def __init__(self, table: CredentialTable, policy: KnownGoodPolicy, words: Words, limits: Limits) -> None:
-        ffi = _native.ffi
-        self._kept = (table, policy)
-        self._settings = ffi.new("struct eng_front_settings *", _settings(0, limits, 0, 0.0, words, bytes(16)))
-        self._known = ffi.new("struct eng_front_known *", {"table": table.pointer, "policy": policy.pointer})
-        self._verdict: _native._Struct = ffi.new("struct eng_front_verdict *")
-
-    def __call__(self, packet: bytes, now: float) -> tuple[bytes, int]:
-        verdict = self._verdict
-        if not _eng_front_verdict_of_packet(self._settings, self._known, packet, len(packet), int(now), verdict):
-            return b"", 0
-        connack = verdict.connack
-        return _native.ffi.buffer(connack.bytes, connack.len)[:], verdict.keep_alive_s
-
-
 def mapped(packed: bytes) -> bytes:
     """An IP address of 4 or 16 bytes as C takes it: 16, IPv4 mapped."""
     return packed if len(packed) == 16 else _MAPPED + packed
@@ -381,9 +359,10 @@ def _sight(sight: "_native._Struct") -> Sight:
     )
 
 
-def _settings(
+def settings_of(
     number: int, limits: Limits, connections: int, connect_seconds: float, words: Words, key: bytes
 ) -> dict[str, object]:
+    """struct eng_front_settings. ValueError where an answer or the key does not fit."""
     return {
         "number": number,
         "connections": connections,

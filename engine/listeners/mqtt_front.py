@@ -80,8 +80,8 @@ def answer_connect(packet: bytes, now: float) -> tuple[bytes, int]:
 
 def _native() -> AnswerConnect:
     """The compiled twin. ImportError where the module was not built, OSError where no memory may be locked."""
-    compiled_front = importlib.import_module("engine.gate.compiled_front")
     compiled_table = importlib.import_module("engine.gate.compiled_table")
+    compiled_verdict = importlib.import_module("engine.gate.compiled_verdict")
     words_of = importlib.import_module("engine.listeners.native_mqtt").words_of
     table = compiled_table.CredentialTable(1)
     row = DEVICE.row
@@ -94,7 +94,7 @@ def _native() -> AnswerConnect:
         secondary=DEVICE.secondary,
     )
     policy = compiled_table.KnownGoodPolicy(_LIMITS, _POLICY.sign_types, _POLICY.stamp_window_hours)
-    twin: AnswerConnect = compiled_front.FrontVerdict(table, policy, words_of(_LIMITS), _LIMITS)
+    twin: AnswerConnect = compiled_verdict.FrontVerdict(table, policy, words_of(_LIMITS), _LIMITS)
     return twin
 
 

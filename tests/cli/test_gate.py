@@ -48,7 +48,7 @@ def test_gate_that_cannot_write_the_record_is_a_usage_error(tmp_path: Path) -> N
 def test_gate_without_a_native_module_says_so_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for boundary in ("compiled", "compiled_front", "compiled_table", "compiled_tls"):
+    for boundary in ("compiled", "compiled_front", "compiled_table", "compiled_tls", "compiled_verdict"):
         monkeypatch.setitem(sys.modules, f"engine.gate.{boundary}", None)
     monkeypatch.setenv("COLUMNS", "200")
     gate(tmp_path)
