@@ -134,6 +134,7 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
                 if rooms.native is not None:
                     rooms.native.tell(rooms.bus, _front_services("", "", rooms))
                     nursery.start_soon(rooms.native.fill)
+                    nursery.start_soon(rooms.native.watch_registry, rooms.admission)
                 nursery.start_soon(rooms.reaper.run)
                 nursery.start_soon(BatchRunner(_api_services(rooms, config), rooms.repeats).run)
                 for kind in LISTENERS:

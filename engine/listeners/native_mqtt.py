@@ -174,7 +174,9 @@ class NativeMqttFront:
         """Tell C whom it must ask about."""
         services = self._services
         services.admission.throttle.expire(services.clock.monotonic())
-        front.ask_always(always=self._is_draining or services.health.is_lagging or services.pending.is_busy)
+        is_out = not services.admission.is_registry_readable
+        is_busy = services.health.is_lagging or services.pending.is_busy
+        front.ask_always(always=self._is_draining or is_out or is_busy)
 
     def _watch(self, prefix: str, is_blocked: bool) -> None:
         if self._front is not None:
