@@ -219,7 +219,7 @@ class NativeFront:
                 "struct eng_front_known *", {"table": table.pointer, "policy": policy.pointer, "seen": seen.pointer}
             )
         settings = ffi.new(
-            "struct eng_front_settings *", settings_of(number, limits, connections, connect_seconds, words, key)
+            "struct eng_front_settings *", _settings(number, limits, connections, connect_seconds, words, key)
         )
         front = lib.eng_front_open(listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer)
         if front == ffi.NULL:
@@ -359,10 +359,9 @@ def _sight(sight: "_native._Struct") -> Sight:
     )
 
 
-def settings_of(
+def _settings(
     number: int, limits: Limits, connections: int, connect_seconds: float, words: Words, key: bytes
 ) -> dict[str, object]:
-    """struct eng_front_settings. ValueError where an answer or the key does not fit."""
     return {
         "number": number,
         "connections": connections,
