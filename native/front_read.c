@@ -6,6 +6,7 @@
 #define PINGREQ 0xC0
 #define PINGRESP 0xD0
 #define DISCONNECT 0xE0
+#define CONNECT 0x10
 
 /* Bytes being looked at: in the scratch where they were read, or held by their connection. */
 struct view {
@@ -182,9 +183,7 @@ static int step(struct eng_front *front, uint32_t slot, struct view *view)
             ask(front, slot, view, view->len - view->at, ENG_FRONT_SESSION);
         return 0;
     }
-    accepted = 0;
-    if (found == 1 && packet[0] == ENG_PACKET_CONNECT)
-        accepted = accept_known(front, slot, packet + start, end - start);
+    accepted = found == 1 && packet[0] == CONNECT ? accept_known(front, slot, packet + start, end - start) : 0;
     if (accepted == 0)
         ask(front, slot, view, found == 1 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_CONNECT);
     view->at += end;

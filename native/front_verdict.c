@@ -3,6 +3,8 @@
 #include "mqtt_connect.h"
 #include "mqtt_frame.h"
 
+#define CONNECT 0x10
+
 /* CONNACK by the version and the keep-alive in force (session/mqtt.py, keep_alive_in_force). */
 static void accept(const struct eng_front_settings *settings, const struct eng_mqtt_connect *connect,
                    struct eng_front_verdict *verdict)
@@ -50,7 +52,7 @@ int eng_front_verdict_of_packet(const struct eng_front_settings *settings, const
     size_t start, end;
 
     if (eng_mqtt_frame(data, data_len, settings->connect_packet_bytes, &start, &end) != 1 ||
-        data[0] != ENG_PACKET_CONNECT)
+        data[0] != CONNECT)
         return 0;
     return eng_front_verdict(settings, known, data + start, end - start, now, &good, verdict) == 1 &&
            eng_known_good_still(known->table, &good) == 1;

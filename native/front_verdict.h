@@ -6,8 +6,6 @@
 
 #include "front_verdict.cdef.h"
 
-#define ENG_PACKET_CONNECT 0x10
-
 ENG_MUST_USE(eng_front_verdict);
 ENG_MUST_USE(eng_front_verdict_of_packet);
 
