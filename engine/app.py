@@ -20,11 +20,12 @@ from engine.clock import Clock
 from engine.config import LISTENERS, Config, Network, networks_of
 from engine.errors import ConfigError, StoreUnavailable
 from engine.gate.record import RECORD_NAME, read_record
-from engine.gate.selection import Operations, choose_operations
+from engine.gate.selection import Operations, choose_offered, choose_operations
 from engine.limits import Limits
 from engine.listeners.admit import Admission
 from engine.listeners.coap import CoapFront
 from engine.listeners.mqtt import FrontServices, MqttFront
+from engine.listeners.mqtt_front import MQTT_FRONT
 from engine.listeners.pending import Pending
 from engine.listeners.platform_tls import HTTP_ALPN, MQTT_ALPN, PlatformTls
 from engine.listeners.proxy import Proxied
@@ -149,6 +150,7 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
                 if rooms.native is not None:
                     rooms.native.tell(rooms.bus, _front_services("", "", rooms))
                     nursery.start_soon(rooms.native.fill)
+                    nursery.start_soon(rooms.native.watch_registry, rooms.admission)
                 nursery.start_soon(rooms.reaper.run)
                 nursery.start_soon(rooms.expiry.run)
                 nursery.start_soon(BatchRunner(_api_services(rooms, config), rooms.repeats).run)
@@ -178,8 +180,9 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     tls = PlatformTls(
         config.data / config.tls.certificate, config.data / config.tls.key, trust.device_cas, limits, repeats
     )
-    operations, expiry = _operations(config), ExpiryWatch(trust, clock, limits)
-    native = _native_fronts(config, store, sealer, trust, operations)
+    operations, has_native_fronts = _chosen(config)
+    expiry = ExpiryWatch(trust, clock, limits)
+    native = _native_fronts(config, store, sealer, trust, operations) if has_native_fronts else None
     sessions: SessionTable = DictSessionTable() if native is None else native.sessions
     known_good = None if native is None else native.known_good
     bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls, native), known_good)
@@ -237,9 +240,7 @@ def _judge(config: Config, operations: Operations) -> Judge:
 
 def _native_fronts(
     config: Config, store: Store, sealer: Sealer, trust: Trust, operations: Operations
-) -> "NativeFronts | None":
-    if config.native == "never":
-        return None
+) -> "NativeFronts":
     # Only here: where there is no native module, there is nothing to import.
     from engine.node.native_fronts import NativeFronts
 
@@ -270,11 +271,14 @@ async def _reload_tls(tls: PlatformTls, native: "NativeFronts | None") -> None:
         await native.tls.reload()
 
 
-def _operations(config: Config) -> Operations:
-    operations, choices = choose_operations(config.native, read_record(config.data / RECORD_NAME))
-    for choice in choices:
+def _chosen(config: Config) -> tuple[Operations, bool]:
+    """What the gate has chosen: the operations, and whether the native fronts serve MQTT. ConfigError: native."""
+    record = read_record(config.data / RECORD_NAME)
+    operations, choices = choose_operations(config.native, record)
+    _, front = choose_offered(MQTT_FRONT, config.native, record)
+    for choice in (*choices, front):
         _log.info("gate", operation=choice.operation, chosen=choice.chosen, why=choice.why)
-    return operations
+    return operations, front.chosen == "native"
 
 
 async def _start_mqtt(

@@ -147,6 +147,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # Devices that C accepts by itself (DESIGN section 6).
     known_good_entries: int = 2_097_152
     """Devices in the credential table: 2 million take 288 MB, and fewer as much less."""
+    registry_look_seconds: float = 1.0
+    """How often the registry is looked at for their sake: so late, at most, is an outage noticed (THREATS 7)."""
     known_good_rows: int = 1024
     """Rows read in one thread hop while the table is filled from the registry."""
 

@@ -1,6 +1,6 @@
 #include "front_internal.h"
 
-#include "mqtt_connect.h"
+#include "front_verdict.h"
 #include "mqtt_frame.h"
 
 #define PINGREQ 0xC0
@@ -69,26 +69,6 @@ static size_t whole_packets(const struct eng_front *front, const struct view *vi
     return (found == 0 ? at : view->len) - view->at;
 }
 
-static const struct eng_front_words *words_of(const struct eng_front *front, const struct eng_mqtt_connect *connect,
-                                              uint16_t *keep_alive_s)
-{
-    const uint32_t least = front->settings.keep_alive_minimum_s, most = front->settings.keep_alive_maximum_s;
-    const int expires = connect->session_expiry_interval != 0;
-
-    *keep_alive_s = connect->keep_alive;
-    if (connect->protocol_version < 5)
-        return &front->settings.connack;
-    if (connect->keep_alive == 0 || connect->keep_alive > most) {
-        *keep_alive_s = (uint16_t)most;
-        return &front->settings.connack5[expires][2];
-    }
-    if (connect->keep_alive < least) {
-        *keep_alive_s = (uint16_t)least;
-        return &front->settings.connack5[expires][1];
-    }
-    return &front->settings.connack5[expires][0];
-}
-
 /* Enter the session. What it takes over is closed here, or told to Python where it is another front's. */
 static int attach(struct eng_front *front, uint32_t slot, const struct eng_known_good *good)
 {
@@ -132,15 +112,11 @@ static int may_decide(const struct eng_front *front, const struct eng_connection
 static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    const struct eng_front_words *words;
-    struct eng_mqtt_connect connect;
+    struct eng_front_verdict verdict;
     struct eng_known_good good;
 
-    if (!may_decide(front, connection) || eng_mqtt_connect_read(body, body_len, &connect) != 0 ||
-        eng_known_good(front->known.table, front->known.policy, &connect, front->now, &good) != 1)
-        return 0;
-    words = words_of(front, &connect, &connection->keep_alive_s);
-    if (connect.maximum_packet_size != 0 && connect.maximum_packet_size < words->len)
+    if (!may_decide(front, connection) ||
+        eng_front_verdict(&front->settings, &front->known, body, body_len, front->now, &good, &verdict) != 1)
         return 0;
     /* The entry once more, with nothing between this and the answer. */
     if (!attach(front, slot, &good) || eng_known_good_still(front->known.table, &good) != 1) {
@@ -151,14 +127,15 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
     eng_front_leave_pending(front, slot);
     eng_seen_note(front->known.seen, &good, front->now, front->settings.number, connection->address, connection->port);
     connection->state = ENG_CONNECTION_LIVE;
-    connection->version = connect.protocol_version;
-    connection->client_maximum = connect.maximum_packet_size;
+    connection->version = verdict.version;
+    connection->keep_alive_s = verdict.keep_alive_s;
+    connection->client_maximum = verdict.client_maximum;
     if (connection->tls != NULL)
         eng_tls_connection_forget(connection->tls);
     front->counts.known_good++;
     front->live++;
     eng_front_begin(front, slot);
-    return eng_front_write(front, slot, words->bytes, words->len) ? 1 : -1;
+    return eng_front_write(front, slot, verdict.connack->bytes, verdict.connack->len) ? 1 : -1;
 }
 
 /* What one packet asks of a live session; 1 to go on with the next. */

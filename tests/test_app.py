@@ -1,6 +1,8 @@
 """A node as a whole, embedded in this process's trio.run."""
 
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -8,11 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 import engine
 from engine.clock import Clock
 from engine.config import LISTENERS, ApiConfig, Config, TlsConfig
 from engine.errors import ConfigError, UsageError
+from engine.gate.measure import Timing
+from engine.gate.record import RECORD_NAME, Record, current_build, write_record
 from engine.node.data_directory import initialise
 from tests.helpers.mqtt_credentials import credentials_of
 from tests.helpers.mqtt_packets import connect_packet
@@ -141,6 +146,82 @@ async def test_drained_node_is_not_ready_and_its_audit_is_whole(tmp_path: Path) 
         await running.node.drain()
         status, body = await trio.to_thread.run_sync(ready)
         assert (status, body["ready"], body["draining"]) == (503, False, True)
+
+
+async def test_gate_chooses_the_fronts_and_its_choice_is_logged(tmp_path: Path) -> None:
+    """MQTT and its TLS are the native front's; WebSocket stays with Trio."""
+    with capture_logs() as logs:
+        async with open_test_node(tmp_path, native="always") as running:
+            assert all(listener in running.addresses for listener in ("mqtt", "mqtts", "ws", "wss"))
+    chosen = {log["operation"]: (log["chosen"], log["why"]) for log in logs if log["event"] == "gate"}
+    assert chosen["mqtt_front"] == ("native", 'native = "always"')
+    assert set(chosen) == {"verify_secret", "verify_chain", "mqtt_front"}
+
+
+async def test_record_that_says_slow_keeps_the_reference_fronts(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    slow = {"mqtt_front": Timing(1e-6, 1e-6)}
+    write_record(data / RECORD_NAME, Record(current_build(), slow))
+    with capture_logs() as logs:
+        async with open_test_node(tmp_path, native="auto"):
+            pass
+    assert [(log["chosen"], log["why"]) for log in logs if log.get("operation") == "mqtt_front"] == [
+        ("reference", "recorded")
+    ]
+
+
+WITHOUT_NATIVE = """
+import sys
+
+sys.modules["engine.gate._native"] = None  # its import fails from here on
+
+import pathlib
+
+import structlog
+import trio
+
+from tests.helpers.mqtt_credentials import credentials_of
+from tests.helpers.mqtt_packets import connect_packet
+from tests.helpers.nodes import open_test_node
+from tests.helpers.wire import wire_client
+
+SECRET = "0123456789abcdef"
+
+
+async def serve():
+    with structlog.testing.capture_logs() as logs:
+        async with open_test_node(pathlib.Path(sys.argv[1]), native=sys.argv[2]) as running:
+            await running.create_product()
+            await running.create_device("pump", SECRET)
+            client_id, user_name, password = credentials_of("pump", SECRET)
+            packet = connect_packet(client_id, user_name, password.encode())
+            ca = pathlib.Path(running.credentials.data) / "tls" / "ca.pem"
+            for name in ("mqtt", "mqtts"):
+                async with wire_client(running.addresses[name], name, ca) as client:
+                    print(name, (await client.exchange(packet)).hex())
+    print(*(log["chosen"] + ": " + log["why"] for log in logs if log.get("operation") == "mqtt_front"))
+
+
+trio.run(serve)
+"""
+
+
+def test_pure_python_install_serves_from_the_reference_fronts_and_says_why(tmp_path: Path) -> None:
+    """In a process of its own, in which the native module was never imported."""
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NATIVE, str(tmp_path), "auto"], capture_output=True, text=True, check=True
+    )
+    *answers, choice = run.stdout.splitlines()
+    assert answers == ["mqtt 20020000", "mqtts 20020000"]
+    assert choice.startswith("reference: no native module")
+
+
+def test_always_without_the_native_module_is_refused(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NATIVE, str(tmp_path), "always"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode != 0
+    assert 'ConfigError: native = "always" cannot be kept' in run.stderr
 
 
 async def test_secrets_are_in_no_log_and_no_file_in_the_clear(

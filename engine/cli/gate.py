@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from engine.errors import UsageError
+from engine.gate.interface import Operation
 from engine.gate.record import RECORD_NAME, Record, write_record
-from engine.gate.selection import FIGURE, Choice, choose, choose_operations, required_ratios, take_record
+from engine.gate.selection import FIGURE, Choice, choose_offered, choose_operations, take_record
+from engine.listeners.mqtt_front import MQTT_FRONT
 from engine.listeners.parse_connect import PARSE_CONNECT
 
-OFFERED = (PARSE_CONNECT,)
+OFFERED: tuple[Operation[Any], ...] = (PARSE_CONNECT, MQTT_FRONT)
 """What the listeners offer behind the gate."""
 
 
@@ -45,10 +47,8 @@ def gate(
 
 def gate_choices(record: Record | None) -> list[Choice]:
     """What is chosen of everything behind the gate by this record."""
-    timings, required = record.timings if record else {}, required_ratios()
     _, choices = choose_operations("auto", record)
-    offered = [choose(one, "auto", required[one.name], timings.get(one.name))[1] for one in OFFERED]
-    return [*choices, *offered]
+    return [*choices, *(choose_offered(one, "auto", record)[1] for one in OFFERED)]
 
 
 def gate_table(choices: Sequence[Choice], library: str) -> Table:

@@ -21,7 +21,9 @@ class KnownAnswer(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, Generic[F], frozen=True):
-    """One operation behind the gate. `native` loads the compiled twin, and raises ImportError where there is none.
+    """One operation behind the gate. `native` loads the compiled twin.
+
+    It raises ImportError where there is none, OSError where this system refuses what the twin needs.
 
     The first known answer is the everyday case: its arguments are what the gate measures with.
     """

@@ -97,6 +97,12 @@ def _figures(choices: Sequence[Choice], required: Mapping[str, float], timings: 
     ]
 
 
+def choose_offered(operation: Operation[F], native: Native, record: Record | None = None) -> tuple[F, Choice]:
+    """Choose an operation that another room offers. ConfigError as above."""
+    recorded = record.timings.get(operation.name) if record else None
+    return choose(operation, native, required_ratios()[operation.name], recorded)
+
+
 def choose(operation: Operation[F], native: Native, required: float, recorded: Timing | None) -> tuple[F, Choice]:
     """Choose one operation; `recorded` is its timing in a record that counts. ConfigError as above."""
     if native == "never":
@@ -123,6 +129,8 @@ def load_twin(operation: Operation[F]) -> F:
         twin = operation.native()
     except ImportError as fault:
         raise TwinUnusable(f"no native module ({fault})") from None
+    except OSError as fault:
+        raise TwinUnusable(f"the system does not let it open ({fault.strerror})") from None
     for number, known in enumerate(operation.known_answers, 1):
         try:
             answer = twin(*known.arguments)

@@ -5,7 +5,7 @@ between, a device touched since is judged again, and every other outcome is comm
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -31,6 +31,8 @@ from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
 OnAccepted = Callable[[CredentialRow, Accepted, int], None]
 """Told of a device that its secret has proved: the row it was judged by, and the bus's number before that was read."""
+
+_Ask = Callable[[Sequence[str]], Awaitable[Mapping[str, CredentialRow]]]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -83,6 +85,12 @@ class Admission:
         self._clock = clock
         self._limits = limits
         self._on_accepted = on_accepted
+        self._is_registry_readable = True
+
+    @property
+    def is_registry_readable(self) -> bool:
+        """Whether the last look-up was answered. While it was not, nobody may be accepted without one (THREATS 7)."""
+        return self._is_registry_readable
 
     @property
     def throttle(self) -> Throttle:
@@ -113,6 +121,22 @@ class Admission:
             device_id, outcome = settled.setdefault(index, (request.asserted, Rejected(Reason.REGISTRY_UNAVAILABLE)))
             self._note(request, device_id, outcome)
         return [settled[index][1] for index in range(len(requests))]
+
+    async def look(self) -> None:
+        """Look up nobody, so that is_registry_readable says what is now, even when everybody is known without."""
+        try:
+            await self._look_up(self._store.credentials, [""])
+        except StoreUnavailable:
+            self._metrics.store_failed()
+
+    async def _look_up(self, ask: _Ask, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+        try:
+            rows = await ask(ids)
+        except StoreUnavailable:
+            self._is_registry_readable = False
+            raise
+        self._is_registry_readable = True
+        return rows
 
     async def _judge_once(self, requests: Mapping[int, Request]) -> dict[int, tuple[str, Outcome]]:
         """One look at the records: device_id and outcome of each request.
@@ -153,8 +177,8 @@ class Admission:
         """The row that each claim names. A batch is of one kind mostly: one look-up, or two."""
         device_ids = [r.claim.device_id for r in requests.values() if not isinstance(r.claim, NodeClaim)]
         node_ids = [r.claim.endpoint_name for r in requests.values() if isinstance(r.claim, NodeClaim)]
-        by_device = await self._store.credentials(device_ids) if device_ids else {}
-        by_node = await self._store.credentials_by_node(node_ids) if node_ids else {}
+        by_device = await self._look_up(self._store.credentials, device_ids) if device_ids else {}
+        by_node = await self._look_up(self._store.credentials_by_node, node_ids) if node_ids else {}
         return {
             index: (by_node if isinstance(request.claim, NodeClaim) else by_device).get(request.asserted)
             for index, request in requests.items()

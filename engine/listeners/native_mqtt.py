@@ -158,7 +158,7 @@ class NativeMqttFront:
             limits=self._limits,
             connections=open_files,
             connect_seconds=self._connect_seconds,
-            words=_words(self._limits),
+            words=words_of(self._limits),
             exempt=[_range(network) for network in self._services.exempt],
             sessions=self._shared.sessions.native,
             known=self._shared.known,
@@ -184,7 +184,9 @@ class NativeMqttFront:
         """Tell C whom it must ask about."""
         services = self._services
         services.admission.throttle.expire(services.clock.monotonic())
-        front.ask_always(always=self._is_draining or services.health.is_lagging or services.pending.is_busy)
+        is_out = not services.admission.is_registry_readable
+        is_busy = services.health.is_lagging or services.pending.is_busy
+        front.ask_always(always=self._is_draining or is_out or is_busy)
 
     def _watch(self, prefix: str, is_blocked: bool) -> None:
         if self._front is not None:
@@ -354,7 +356,7 @@ class NativeMqttFront:
             _log.exception("a connection failed; this is a bug", listener=self._name)
 
 
-def _words(limits: Limits) -> Words:
+def words_of(limits: Limits) -> Words:
     """C's ready answers, made by those who know how."""
     least = limits.keep_alive_minimum_seconds
 

@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import structlog
+import trio
 
 from engine.config import Config
 from engine.gate.compiled import ChainVerifier, library_version
 from engine.gate.compiled_front import Seen
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.interface import AnchorSet, VerifyChain
+from engine.listeners.admit import Admission
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_mqtt import NativeMqttFront, Shared
 from engine.listeners.native_sessions import NativeSessionTable
@@ -101,6 +103,12 @@ class NativeFronts:
         """Know every device of the registry, as far as there is room."""
         if self.known_good is not None:
             await self.known_good.fill()
+
+    async def watch_registry(self, admission: Admission) -> None:
+        """Have it looked up for ever whether the registry can be read: C asks it nothing, and must not outlive it."""
+        while True:
+            await trio.sleep(self._limits.registry_look_seconds)
+            await admission.look()
 
     def _listener(self, number: int) -> str:
         front = self.sessions.front_of(number)

@@ -19,6 +19,7 @@ def test_gate_shows_the_choice_and_writes_the_record(tmp_path: Path, capsys: pyt
     assert "2.0 x" in output
     assert "verify_chain_first_sight" in output
     assert "parse_connect" in output
+    assert "mqtt_front" in output
     assert compiled.library_version() in output
     assert str(tmp_path / "gate.json") in output
     assert read_record(tmp_path / "gate.json") is not None
@@ -47,7 +48,8 @@ def test_gate_that_cannot_write_the_record_is_a_usage_error(tmp_path: Path) -> N
 def test_gate_without_a_native_module_says_so_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "engine.gate.compiled", None)
+    for boundary in ("compiled", "compiled_front", "compiled_table", "compiled_tls", "compiled_verdict"):
+        monkeypatch.setitem(sys.modules, f"engine.gate.{boundary}", None)
     monkeypatch.setenv("COLUMNS", "200")
     gate(tmp_path)
     assert "no native module" in capsys.readouterr().out

@@ -30,8 +30,8 @@ class FrontAndTransport(NamedTuple):
 
 FRONTS = [
     pytest.param(FrontAndTransport("never", "mqtt"), id="reference-tcp"),
-    pytest.param(FrontAndTransport("auto", "mqtt"), id="native-tcp"),
-    pytest.param(FrontAndTransport("auto", "mqtts"), id="native-tls"),
+    pytest.param(FrontAndTransport("always", "mqtt"), id="native-tcp"),
+    pytest.param(FrontAndTransport("always", "mqtts"), id="native-tls"),
     pytest.param(FrontAndTransport("never", "mqtts"), id="reference-tls"),
     pytest.param(FrontAndTransport("never", "ws"), id="reference-ws"),
     pytest.param(FrontAndTransport("never", "wss"), id="reference-wss"),

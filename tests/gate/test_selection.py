@@ -1,5 +1,7 @@
 """The choice between reference and native twin: configuration, self-test, earned ratio."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -21,6 +23,7 @@ from engine.gate.selection import (
     OPERATIONS,
     Operations,
     choose,
+    choose_offered,
     choose_operations,
     required_ratios,
     take_record,
@@ -58,7 +61,12 @@ def absent() -> Callable[[int], int]:
     raise ImportError("No module named 'engine.gate._native'")
 
 
+def refused() -> Callable[[int], int]:
+    raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
 ABSENT = msgspec.structs.replace(operation_with(double), native=absent)
+REFUSED = msgspec.structs.replace(operation_with(double), native=refused)
 
 
 class TestConfiguration:
@@ -97,6 +105,14 @@ class TestSelfTest:
         chosen, choice = choose(ABSENT, "auto", 2.0, FASTER)
         assert chosen is double
         assert choice.why == "no native module (No module named 'engine.gate._native')"
+
+    def test_twin_that_the_system_refuses_falls_back_and_says_so(self) -> None:
+        """The credential table's key lies in a locked page: where none may be locked, C can know nobody."""
+        chosen, choice = choose(REFUSED, "auto", 2.0, FASTER)
+        assert chosen is double
+        assert choice.why == "the system does not let it open (Cannot allocate memory)"
+        with pytest.raises(ConfigError, match=r'native = "always".*double.*Cannot allocate memory'):
+            choose(REFUSED, "always", 2.0, None)
 
 
 class TestEarnedRatio:
@@ -157,6 +173,15 @@ class TestOperations:
         assert len(VERIFY_SECRET.known_answers[0].arguments[0]) == 64
         assert isinstance(VERIFY_CHAIN.known_answers[0].answer, AcceptedChain)
         assert len(VERIFY_CHAIN.known_answers[0].arguments[1]) == 1
+
+
+class TestOffered:
+    def test_record_and_the_demanded_ratio_decide_about_what_another_room_offers(self) -> None:
+        parse = msgspec.structs.replace(operation_with(slow_twin), name="parse_connect")
+        chosen, choice = choose_offered(parse, "auto", Record(current_build(), {"parse_connect": FASTER}))
+        assert chosen is slow_twin
+        assert (choice.timing, choice.required) == (FASTER, required_ratios()["parse_connect"])
+        assert choose_offered(parse, "auto")[1].why == "measured at start"
 
 
 class TestFigures:

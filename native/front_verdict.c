@@ -1,0 +1,59 @@
+#include "front_verdict.h"
+
+#include "mqtt_connect.h"
+#include "mqtt_frame.h"
+
+#define CONNECT 0x10
+
+/* CONNACK by the version and the keep-alive in force (session/mqtt.py, keep_alive_in_force). */
+static void accept(const struct eng_front_settings *settings, const struct eng_mqtt_connect *connect,
+                   struct eng_front_verdict *verdict)
+{
+    const struct eng_front_words *words = settings->connack5[connect->session_expiry_interval != 0];
+    const uint32_t least = settings->keep_alive_minimum_s, most = settings->keep_alive_maximum_s;
+
+    *verdict = (struct eng_front_verdict){.connack = &words[0],
+                                          .client_maximum = connect->maximum_packet_size,
+                                          .keep_alive_s = connect->keep_alive,
+                                          .version = connect->protocol_version};
+    if (connect->protocol_version < 5) {
+        verdict->connack = &settings->connack;
+        return;
+    }
+    if (connect->keep_alive == 0 || connect->keep_alive > most) {
+        verdict->connack = &words[2];
+        verdict->keep_alive_s = (uint16_t)most;
+        return;
+    }
+    if (connect->keep_alive < least) {
+        verdict->connack = &words[1];
+        verdict->keep_alive_s = (uint16_t)least;
+    }
+}
+
+int eng_front_verdict(const struct eng_front_settings *settings, const struct eng_front_known *known,
+                      const uint8_t *body, size_t body_len, int64_t now, struct eng_known_good *good,
+                      struct eng_front_verdict *verdict)
+{
+    struct eng_mqtt_connect connect;
+
+    if (eng_mqtt_connect_read(body, body_len, &connect) != 0 ||
+        eng_known_good(known->table, known->policy, &connect, now, good) != 1)
+        return 0;
+    accept(settings, &connect, verdict);
+    /* A CONNACK that the client does not take is Python's to leave out. */
+    return verdict->client_maximum == 0 || verdict->client_maximum >= verdict->connack->len;
+}
+
+int eng_front_verdict_of_packet(const struct eng_front_settings *settings, const struct eng_front_known *known,
+                                const uint8_t *data, size_t data_len, int64_t now, struct eng_front_verdict *verdict)
+{
+    struct eng_known_good good;
+    size_t start, end;
+
+    if (eng_mqtt_frame(data, data_len, settings->connect_packet_bytes, &start, &end) != 1 ||
+        data[0] != CONNECT)
+        return 0;
+    return eng_front_verdict(settings, known, data + start, end - start, now, &good, verdict) == 1 &&
+           eng_known_good_still(known->table, &good) == 1;
+}
