@@ -295,8 +295,8 @@ async def _start_mqtt(
     services = _front_services(name, protocol, rooms)
     proxied = _proxied(name, config)
     front: MqttFront | NativeMqttFront
-    if rooms.native is not None and proxied is None and name in ("mqtt", "mqtts"):
-        front = await rooms.native.front(name, services, connect_seconds, has_tls=protocol == "mqtts")
+    if rooms.native is not None and name in ("mqtt", "mqtts"):
+        front = await rooms.native.front(name, services, connect_seconds, proxied, has_tls=protocol == "mqtts")
     else:
         front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds, proxied)
     rooms.fronts.append(front)

@@ -11,6 +11,7 @@
 /* Where a connection stands. The two ASKED ones wait for Python: nothing is read, and `in` holds what it was told. */
 enum eng_connection_state {
     ENG_CONNECTION_FREE,
+    ENG_CONNECTION_HEADER_AWAITED, /* a balancer's, which says whose the connection is */
     ENG_CONNECTION_HANDSHAKE,
     ENG_CONNECTION_CONNECT_AWAITED,
     ENG_CONNECTION_VERDICT_ASKED,

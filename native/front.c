@@ -180,18 +180,28 @@ void eng_front_forget(struct eng_front *front, uint32_t slot)
     eng_connections_release(&front->connections, slot);
 }
 
+void eng_front_cut(struct eng_front *front, uint32_t slot)
+{
+    switch (eng_connections_at(&front->connections, slot)->state) {
+    case ENG_CONNECTION_HEADER_AWAITED:
+        eng_front_header_failed(front, slot, ENG_FAULT_NONE);
+        return;
+    case ENG_CONNECTION_HANDSHAKE:
+        eng_front_handshake_failed(front, slot, ENG_FAULT_NONE);
+        return;
+    default:
+        eng_front_forget(front, slot);
+    }
+}
+
 /* A deadline came; lazily moved ones are armed anew. */
 static void expire(struct eng_front *front, uint32_t slot)
 {
     const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     uint64_t until;
 
-    if (connection->state == ENG_CONNECTION_HANDSHAKE) {
-        eng_front_handshake_failed(front, slot, ENG_FAULT_NONE);
-        return;
-    }
     if (connection->state != ENG_CONNECTION_LIVE || connection->out.len > 0) {
-        eng_front_forget(front, slot);
+        eng_front_cut(front, slot);
         return;
     }
     until = connection->active_ms + (uint64_t)(connection->keep_alive_s * front->settings.keep_alive_factor * 1000);
@@ -259,7 +269,7 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
     connection = eng_connections_find(&front->connections, ready->data.u64, &slot);
     if (connection == NULL)
         return;
-    if (connection->state == ENG_CONNECTION_HANDSHAKE) {
+    if (connection->state == ENG_CONNECTION_HANDSHAKE || connection->state == ENG_CONNECTION_HEADER_AWAITED) {
         connection->events = 0; /* it was watched for once */
         eng_front_enqueue(front, slot);
         return;
@@ -282,6 +292,8 @@ static void work_queue(struct eng_front *front, uint64_t until_ns)
         eng_front_dequeue(front, slot);
         if (connection->state == ENG_CONNECTION_HANDSHAKE)
             eng_front_handshake(front, slot);
+        else if (connection->state == ENG_CONNECTION_HEADER_AWAITED)
+            eng_front_read_header(front, slot);
         else if (connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_CONNECT_AWAITED)
             eng_front_read(front, slot);
     }

@@ -12,10 +12,22 @@ struct eng_front_words {
     uint8_t bytes[47];
 };
 
-/* An address range, IPv6 (IPv4 mapped), that limits do not count. */
+/* An address range, IPv6 (IPv4 mapped). */
 struct eng_front_network {
     uint8_t address[16];
     uint32_t bits;
+};
+
+/* Balancers, and what is asked of the PROXY header that every connection through them begins with. No network: there is
+ * no balancer, and no header is read. protocols: those of ALPN that the front serves, as TLS lists them (RFC 7301 section
+ * 3.1). All of it outlives the front. */
+struct eng_front_proxy {
+    const struct eng_front_network *balancers;
+    const uint8_t *protocols;
+    size_t protocols_len;
+    uint32_t balancers_count;
+    uint32_t header_ms;    /* from accept, inside connect_ms */
+    uint32_t header_bytes; /* of one of version 2; more than 16384 are never taken */
 };
 
 struct eng_front_settings {
@@ -26,6 +38,7 @@ struct eng_front_settings {
     uint32_t connect_ms, send_ms;
     uint32_t keep_alive_minimum_s, keep_alive_maximum_s;
     double keep_alive_factor;
+    struct eng_front_proxy proxy;
     uint8_t key[16]; /* random, for the tables that peers' addresses choose places in */
     /* CONNACK of an accepted device: before MQTT 5; in MQTT 5 by [session expiry asked for: 0, 1][Server Keep Alive: as
      * asked, the minimum, the maximum]. DISCONNECT of MQTT 5 by the number of enum eng_front_reason. */
@@ -39,7 +52,8 @@ enum eng_front_kind {
     ENG_FRONT_SESSION = 2,   /* packets of an accepted device that C does not answer */
     ENG_FRONT_GONE = 3,      /* a connection that Python keeps something of is closed */
     ENG_FRONT_DISPLACED = 4, /* a device was accepted here whose session is another front's, which Python closes */
-    ENG_FRONT_HANDSHAKE_FAILED = 5, /* TLS came to nothing: `fault` says why (enum eng_tls_fault), 0: time was up */
+    ENG_FRONT_HANDSHAKE_FAILED = 5, /* TLS, or the PROXY header, came to nothing: `fault` says why (enum eng_tls_fault), 0:
+                                       it was cut, because time or room was up */
 };
 
 /* data: until the reply to this connection, or the next poll where none is wanted. DISPLACED: front and connection are
@@ -65,14 +79,15 @@ struct eng_front_known {
     struct eng_seen *seen;
 };
 
-/* Since the front was opened, but for the last three, which are of this moment. */
+/* Since the front was opened, but for the last three, which are of this moment. connections: without health checks. */
 struct eng_front_counts {
     uint64_t connections, shed, known_good, taken_over, dropped, accept_failures;
     int accept_errno;
     uint32_t pending, live, open;
 };
 
-/* A front on a listening, non-blocking socket, which stays the caller's, as everything given here does. known may be NULL:
+/* A front on a listening, non-blocking socket, which stays the caller's, as everything given here does. exempt: whom limits
+ * do not count. known may be NULL:
  * then Python is asked about every CONNECT. NULL where memory or descriptors are short. */
 struct eng_front *eng_front_open(int listening, const struct eng_front_settings *settings,
                                  const struct eng_front_network *exempt, uint32_t exempt_count,

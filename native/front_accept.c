@@ -25,14 +25,19 @@ void eng_front_listen(struct eng_front *front, int on)
         eng_timers_arm(&front->timers, ENG_FRONT_LISTENER, front->now_ms + OUT_OF_DESCRIPTORS_PAUSE_MS);
 }
 
+void eng_front_map(uint8_t address[16], const void *ipv4)
+{
+    memcpy(address, MAPPED, sizeof MAPPED);
+    memcpy(address + sizeof MAPPED, ipv4, 4);
+}
+
 static void set_address(struct eng_connection *connection, const struct sockaddr_storage *from)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
 
     if (from->ss_family == AF_INET) {
-        memcpy(connection->address, MAPPED, sizeof MAPPED);
-        memcpy(connection->address + sizeof MAPPED, &v4->sin_addr, 4);
+        eng_front_map(connection->address, &v4->sin_addr);
         connection->port = ntohs(v4->sin_port);
     }
     if (from->ss_family == AF_INET6) {
@@ -48,15 +53,23 @@ static int is_in(const uint8_t address[16], const struct eng_front_network *netw
 
     if (memcmp(address, network->address, whole) != 0)
         return 0;
+    /* An IPv6 network, of which no IPv4 address is, however large it is. */
+    if (network->bits < 8 * sizeof MAPPED && memcmp(address, MAPPED, sizeof MAPPED) == 0)
+        return 0;
     return rest == 0 || ((address[whole] ^ network->address[whole]) & mask) == 0;
 }
 
-static int is_exempt(const struct eng_front *front, const uint8_t address[16])
+int eng_front_is_within(const uint8_t address[16], const struct eng_front_network *networks, uint32_t count)
 {
-    for (uint32_t i = 0; i < front->exempt_count; i++)
-        if (is_in(address, &front->exempt[i]))
+    for (uint32_t i = 0; i < count; i++)
+        if (is_in(address, &networks[i]))
             return 1;
     return 0;
+}
+
+static void set_exempt(const struct eng_front *front, struct eng_connection *connection)
+{
+    connection->is_exempt = eng_front_is_within(connection->address, front->exempt, front->exempt_count) != 0;
 }
 
 /* Whether the prefix has its share of the pending already. */
@@ -95,17 +108,26 @@ static void unlink_pending(struct eng_front *front, const struct eng_connection 
         eng_connections_at(&front->connections, connection->next)->previous = connection->previous;
 }
 
+/* One place more of its prefix's share; nobody's, as long as a balancer has not said whose. */
+static int count_share(struct eng_front *front, const struct eng_connection *connection)
+{
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    if (connection->state == ENG_CONNECTION_HEADER_AWAITED)
+        return 1;
+    eng_prefix_of(connection->address, prefix);
+    return eng_prefixes_add(&front->pending_prefixes, prefix);
+}
+
 void eng_front_enter_pending(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    uint8_t prefix[ENG_PREFIX_BYTES];
 
     if (front->pending >= front->settings.pending_hard) {
         front->counts.dropped++;
-        eng_front_forget(front, front->pending_oldest);
+        eng_front_cut(front, front->pending_oldest);
     }
-    eng_prefix_of(connection->address, prefix);
-    if (!eng_prefixes_add(&front->pending_prefixes, prefix)) {
+    if (!count_share(front, connection)) {
         eng_front_forget(front, slot); /* not reached: there are as many places as may be pending */
         return;
     }
@@ -121,8 +143,10 @@ void eng_front_leave_pending(struct eng_front *front, uint32_t slot)
 
     if (!connection->is_pending)
         return;
-    eng_prefix_of(connection->address, prefix);
-    eng_prefixes_remove(&front->pending_prefixes, prefix);
+    if (connection->state != ENG_CONNECTION_HEADER_AWAITED) {
+        eng_prefix_of(connection->address, prefix);
+        eng_prefixes_remove(&front->pending_prefixes, prefix);
+    }
     unlink_pending(front, connection);
     connection->is_pending = 0;
     front->pending--;
@@ -138,6 +162,23 @@ void eng_front_progress(struct eng_front *front, uint32_t slot)
     link_newest(front, slot);
 }
 
+int eng_front_introduce(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    set_exempt(front, connection);
+    if (has_its_share(front, connection)) {
+        front->counts.shed++;
+        eng_front_finish(front, slot, NULL, 0);
+        return 0;
+    }
+    connection->state = front->tls == NULL ? ENG_CONNECTION_CONNECT_AWAITED : ENG_CONNECTION_HANDSHAKE;
+    /* There are as many places as may be pending, and this one is. */
+    (void)!count_share(front, connection);
+    eng_front_progress(front, slot);
+    return 1;
+}
+
 /* A connection starts: in a storm its CONNECT is here already, so that it is read before anything is set up for it. */
 static void start(struct eng_front *front, int fd, const struct sockaddr_storage *from)
 {
@@ -146,6 +187,7 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
     uint64_t name;
 
     if (slot == ENG_CONNECTION_NONE) {
+        front->counts.connections++;
         front->counts.shed++;
         close(fd);
         return;
@@ -155,7 +197,12 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
     connection->active_ms = front->now_ms;
     connection->deadline_ms = front->now_ms + front->settings.connect_ms;
     set_address(connection, from);
-    connection->is_exempt = is_exempt(front, connection->address) != 0;
+    if (front->settings.proxy.balancers_count > 0) {
+        eng_front_await_header(front, slot);
+        return;
+    }
+    front->counts.connections++;
+    set_exempt(front, connection);
     if (has_its_share(front, connection)) {
         front->counts.shed++;
         eng_front_forget(front, slot);
@@ -189,7 +236,6 @@ void eng_front_accept(struct eng_front *front)
         from_len = sizeof from;
         fd = accept4(front->listening, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            front->counts.connections++;
             start(front, fd, &from);
             continue;
         }

@@ -1,7 +1,8 @@
 #ifndef ENG_FRONT_INTERNAL_H
 #define ENG_FRONT_INTERNAL_H
 
-/* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_read.c, front_write.c. */
+/* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_proxy.c, front_handshake.c,
+ * front_read.c, front_write.c. */
 
 #include <sys/epoll.h>
 
@@ -64,10 +65,20 @@ int eng_front_reserve(struct eng_front *front);
 ENG_MUST_USE(eng_front_reserve);
 /* Close a connection without a word, and forget it. */
 void eng_front_forget(struct eng_front *front, uint32_t slot);
+/* The same for want of time or room: of a handshake Python is told. */
+void eng_front_cut(struct eng_front *front, uint32_t slot);
 
 /* Do this connection's work before the poll ends, if its time allows, else in the next one. */
 void eng_front_enqueue(struct eng_front *front, uint32_t slot);
 void eng_front_dequeue(struct eng_front *front, uint32_t slot);
+
+/* front_proxy.c: a connection that must begin with a PROXY header starts; its source may be no balancer, and then it is
+ * gone. */
+void eng_front_await_header(struct eng_front *front, uint32_t slot);
+/* Read the header, as far as it has come; the connection may be gone, shake hands, or begin to speak MQTT. */
+void eng_front_read_header(struct eng_front *front, uint32_t slot);
+/* What remains when no header comes. */
+void eng_front_header_failed(struct eng_front *front, uint32_t slot, uint8_t fault);
 
 /* front_handshake.c: one step of the handshake; the connection may be gone, or begin to speak MQTT. */
 void eng_front_handshake(struct eng_front *front, uint32_t slot);
@@ -81,6 +92,14 @@ void eng_front_enter_pending(struct eng_front *front, uint32_t slot);
 void eng_front_leave_pending(struct eng_front *front, uint32_t slot);
 /* Bytes came: to the end of the row. */
 void eng_front_progress(struct eng_front *front, uint32_t slot);
+/* The connection's address is the peer's, by the header: limits count it by that from now on. 0 where it is shed, because
+ * its prefix has its share. */
+int eng_front_introduce(struct eng_front *front, uint32_t slot);
+ENG_MUST_USE(eng_front_introduce);
+/* The IPv6 address that stands for an IPv4 one, of 4 bytes. */
+void eng_front_map(uint8_t address[16], const void *ipv4);
+int eng_front_is_within(const uint8_t address[16], const struct eng_front_network *networks, uint32_t count);
+ENG_MUST_USE(eng_front_is_within);
 
 /* front_read.c: read what has come, and do what it asks. The connection may be gone after it. */
 void eng_front_read(struct eng_front *front, uint32_t slot);

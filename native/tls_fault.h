@@ -20,7 +20,11 @@ enum eng_tls_fault {
     ENG_FAULT_HANDSHAKE_TOO_LARGE,
     ENG_FAULT_NOT_TLS,
     ENG_FAULT_OTHER,
-    ENG_FAULT_PEER_GONE
+    ENG_FAULT_PEER_GONE,
+    /* of a PROXY header, which goes before TLS */
+    ENG_FAULT_FORBIDDEN_BY_BALANCER,
+    ENG_FAULT_NOT_PROXIED,
+    ENG_FAULT_UNTRUSTED_BALANCER
 };
 
 /* What the fatal alert that we sent stands for. */

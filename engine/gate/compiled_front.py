@@ -12,6 +12,7 @@ import msgspec
 from engine.gate import _native
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import FAULTS, TlsContext
+from engine.gate.front_settings import Balancers, Words, front_settings, protocol_list, proxy_settings
 from engine.limits import Limits
 
 try:
@@ -87,18 +88,6 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
     times: int
     address: bytes
     port: int
-
-
-class Words(msgspec.Struct, frozen=True):
-    """The answers that do not depend on the device, ready to be written (front.cdef.h, struct eng_front_settings).
-
-    connack5[whether Session Expiry was asked for][Server Keep Alive: as asked, the minimum, the maximum]. disconnect5:
-    by Ending.
-    """
-
-    connack: bytes
-    connack5: tuple[tuple[bytes, bytes, bytes], tuple[bytes, bytes, bytes]]
-    disconnect5: tuple[bytes, bytes, bytes]
 
 
 class NativeSession(msgspec.Struct, frozen=True, gc=False):
@@ -192,7 +181,8 @@ class Seen:
 class NativeFront:
     """native/front.c on a listening, non-blocking socket. Keeps alive what C holds pointers to.
 
-    number: this front's, in the sessions. known: what C accepts known devices by, None to be asked about every CONNECT.
+    number: this front's, in the sessions. exempt: networks that limits do not count, as 16 bytes and bits. known: what
+    C accepts known devices by, None to be asked about every CONNECT. balancers: None where no PROXY header is read.
     OSError where memory or descriptors are short. For one thread.
     """
 
@@ -209,12 +199,12 @@ class NativeFront:
         sessions: NativeSessions,
         known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None,
         key: bytes,
+        balancers: Balancers | None = None,
     ) -> None:
         ffi, lib = _native.ffi, _native.lib
-        networks = ffi.new(
-            "struct eng_front_network[]", [{"address": _key(address), "bits": bits} for address, bits in exempt]
-        )
-        self._kept = (sessions, known, networks)
+        networks = _networks(exempt)
+        proxy = {} if balancers is None else _proxy(balancers, limits)
+        self._kept = (sessions, known, networks, proxy)
         shared = ffi.NULL
         if known is not None:
             table, policy, seen = known
@@ -222,7 +212,8 @@ class NativeFront:
                 "struct eng_front_known *", {"table": table.pointer, "policy": policy.pointer, "seen": seen.pointer}
             )
         settings = ffi.new(
-            "struct eng_front_settings *", _settings(number, limits, connections, connect_seconds, words, key)
+            "struct eng_front_settings *",
+            {**front_settings(number, limits, connections, connect_seconds, words, _key(key)), "proxy": proxy},
         )
         front = lib.eng_front_open(listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer)
         if front == ffi.NULL:
@@ -369,33 +360,16 @@ def _sight(sight: "_native._Struct") -> Sight:
     )
 
 
-def _settings(
-    number: int, limits: Limits, connections: int, connect_seconds: float, words: Words, key: bytes
-) -> dict[str, object]:
+def _networks(networks: Sequence[tuple[bytes, int]]) -> "_native._Pointer":
+    rows = [{"address": _key(address), "bits": bits} for address, bits in networks]
+    pointer: _native._Pointer = _native.ffi.new("struct eng_front_network[]", rows)
+    return pointer
+
+
+def _proxy(balancers: Balancers, limits: Limits) -> dict[str, object]:
+    """struct eng_front_proxy. The dict owns what it points to."""
     return {
-        "number": number,
-        "connections": connections,
-        "accept_batch": limits.accept_batch,
-        "pending_soft": limits.pending_soft,
-        "pending_hard": limits.pending_hard,
-        "pending_per_prefix": limits.pending_per_prefix,
-        "watched_prefixes": limits.failure_entries,
-        "connect_packet_bytes": limits.connect_packet_bytes,
-        "packet_bytes": limits.packet_bytes,
-        "connect_ms": int(connect_seconds * 1000),
-        "send_ms": int(limits.send_seconds * 1000),
-        "keep_alive_minimum_s": limits.keep_alive_minimum_seconds,
-        "keep_alive_maximum_s": limits.keep_alive_maximum_seconds,
-        "keep_alive_factor": limits.keep_alive_factor,
-        "key": _key(key),
-        "connack": _words(words.connack),
-        "connack5": [[_words(data) for data in row] for row in words.connack5],
-        "disconnect5": [_words(data) for data in words.disconnect5],
+        **proxy_settings(balancers, limits),
+        "balancers": _networks(balancers.networks),
+        "protocols": _native.ffi.from_buffer("uint8_t[]", protocol_list(balancers.protocols)),
     }
-
-
-def _words(data: bytes) -> dict[str, object]:
-    """struct eng_front_words. ValueError where they do not fit."""
-    if len(data) > 47:
-        raise ValueError("an answer of 47 bytes at most")
-    return {"len": len(data), "bytes": data}

@@ -27,6 +27,9 @@ FAULTS: Sequence[str] = (
     "not_tls",
     "other",
     "peer_gone",
+    "forbidden_by_balancer",
+    "not_proxied",
+    "untrusted_balancer",
 )
 """What enum eng_tls_fault (native/tls_fault.h) counts: the values of engine.observe.handshake.HandshakeFault."""
 

@@ -1,8 +1,8 @@
 """The boundary to native/front_verdict.c, as compiled.py is to the rest of native/: the twin of `mqtt_front`."""
 
 from engine.gate import _native
-from engine.gate.compiled_front import Words, _settings
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
+from engine.gate.front_settings import Words, front_settings
 from engine.limits import Limits
 
 try:
@@ -21,7 +21,7 @@ class FrontVerdict:
     def __init__(self, table: CredentialTable, policy: KnownGoodPolicy, words: Words, limits: Limits) -> None:
         ffi = _native.ffi
         self._kept = (table, policy)
-        self._settings = ffi.new("struct eng_front_settings *", _settings(0, limits, 0, 0.0, words, bytes(16)))
+        self._settings = ffi.new("struct eng_front_settings *", front_settings(0, limits, 0, 0.0, words, bytes(16)))
         self._known = ffi.new("struct eng_front_known *", {"table": table.pointer, "policy": policy.pointer})
         self._verdict: _native._Struct = ffi.new("struct eng_front_verdict *")
 

@@ -161,8 +161,8 @@ class MqttFront:
         if self._proxied is None:
             self._services.metrics.accepted()
         elif is_within(address[0], self._proxied.balancers):
-            # One address stands for all peers until its header says which; the cap on all counts from now.
-            peer = msgspec.structs.replace(peer, exempt=True)
+            # Nobody's share until the header says whose; the cap on all counts from now.
+            peer = msgspec.structs.replace(peer, prefix="", exempt=True)
         else:
             self._services.metrics.accepted()
             self._note_handshake(connection, HandshakeFault.UNTRUSTED_BALANCER, "")
@@ -205,7 +205,7 @@ class MqttFront:
         services = self._services
         try:
             header = await receive_proxy_header(connection.sock, self._limits)
-        except HandshakeFailed:
+        except (HandshakeFailed, trio.Cancelled):
             services.metrics.accepted()
             raise
         if header.is_local:

@@ -82,7 +82,7 @@ def _native() -> AnswerConnect:
     """The compiled twin. ImportError where the module was not built, OSError where no memory may be locked."""
     compiled_table = importlib.import_module("engine.gate.compiled_table")
     compiled_verdict = importlib.import_module("engine.gate.compiled_verdict")
-    words_of = importlib.import_module("engine.listeners.native_mqtt").words_of
+    words_of = importlib.import_module("engine.listeners.native_words").words_of
     table = compiled_table.CredentialTable(1)
     row = DEVICE.row
     table.put(

@@ -16,24 +16,16 @@ import trio
 
 from engine.claims.claim import DeviceClaim
 from engine.config import Network
-from engine.gate.compiled_front import (
-    Counts,
-    Ending,
-    FrontEvent,
-    Kind,
-    NativeFront,
-    Seen,
-    Words,
-    address_text,
-    mapped,
-)
+from engine.gate.compiled_front import Counts, Ending, FrontEvent, Kind, NativeFront, Seen, address_text, mapped
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
-from engine.limits import Limits
+from engine.gate.front_settings import Balancers
 from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_sessions import NativeSessionTable
+from engine.listeners.native_words import words_of
 from engine.listeners.peer import Peer, peer_of
+from engine.listeners.proxy import Proxied
 from engine.listeners.tick import next_tick
 from engine.observe.handshake import HandshakeFault
 from engine.session.mqtt import (
@@ -43,8 +35,6 @@ from engine.session.mqtt import (
     Event,
     MqttConversation,
     Refused,
-    write_accepted,
-    write_closed,
 )
 from engine.session.table import CloseReason
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
@@ -78,12 +68,20 @@ class _Asked(msgspec.Struct, frozen=True):
 class NativeMqttFront:
     """Serves one listening socket, as mqtt.MqttFront does."""
 
-    def __init__(self, name: str, services: FrontServices, shared: Shared, connect_seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        services: FrontServices,
+        shared: Shared,
+        connect_seconds: float,
+        proxied: Proxied | None = None,
+    ) -> None:
         self.name = self._name = name
         self._services = services
         self._limits = services.limits
         self._shared = shared
         self._connect_seconds = connect_seconds
+        self._proxied = proxied
         self._front: NativeFront | None = None
         self._tls: TlsContext | None = None
         self._listening: socket.socket | None = None
@@ -163,6 +161,7 @@ class NativeMqttFront:
             sessions=self._shared.sessions.native,
             known=self._shared.known,
             key=os.urandom(16),
+            balancers=None if self._proxied is None else _balancers(self._proxied),
         )
 
     # The one task that polls
@@ -356,26 +355,8 @@ class NativeMqttFront:
             _log.exception("a connection failed; this is a bug", listener=self._name)
 
 
-def words_of(limits: Limits) -> Words:
-    """C's ready answers, made by those who know how."""
-    least = limits.keep_alive_minimum_seconds
-
-    def connacks(*, is_expiry_asked: bool) -> tuple[bytes, bytes, bytes]:
-        as_asked, minimum, maximum = (
-            write_accepted(5, keep_alive, limits, is_expiry_asked=is_expiry_asked)
-            for keep_alive in (least, least - 1, 0)
-        )
-        return as_asked, minimum, maximum
-
-    return Words(
-        connack=write_accepted(4, least, limits, is_expiry_asked=False),
-        connack5=(connacks(is_expiry_asked=False), connacks(is_expiry_asked=True)),
-        disconnect5=(
-            write_closed(CloseReason.TAKEN_OVER),
-            write_closed(CloseReason.ADMINISTRATIVE),
-            write_closed(CloseReason.SHUTTING_DOWN),
-        ),
-    )
+def _balancers(proxied: Proxied) -> Balancers:
+    return Balancers([_range(network) for network in proxied.balancers], proxied.protocols)
 
 
 def _range(network: Network) -> tuple[bytes, int]:

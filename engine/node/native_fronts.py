@@ -17,6 +17,7 @@ from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_mqtt import NativeMqttFront, Shared
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_tls import NativeTls
+from engine.listeners.proxy import Proxied
 from engine.node.known_good import KnownGood
 from engine.node.local import LocalBus
 from engine.node.sights import Sights
@@ -72,10 +73,10 @@ class NativeFronts:
         return sum(front.pending for front in self.fronts)
 
     async def front(
-        self, name: str, services: FrontServices, connect_seconds: float, *, has_tls: bool
+        self, name: str, services: FrontServices, connect_seconds: float, proxied: Proxied | None, *, has_tls: bool
     ) -> NativeMqttFront:
         """A front for this listener. Raises ConfigError or StoreUnavailable where its TLS context cannot be made."""
-        front = NativeMqttFront(name, services, self._shared, connect_seconds)
+        front = NativeMqttFront(name, services, self._shared, connect_seconds, proxied)
         if has_tls:
             await self.tls.serve(name, front)
         self.fronts.append(front)

@@ -182,6 +182,20 @@ async def test_balancer_without_headers_yet_is_held_by_the_cap_on_all(open_gate:
         silent = [await stack.enter_async_context(await trio.open_tcp_stream(host, int(port))) for _ in range(8)]
         for stream in silent[:4]:
             assert await stream.receive_some() == b""
+        assert await metric(gate, "keyturn_handshakes_failed_total", "cut") == 4
+        assert await metric(gate, "keyturn_connections_total") == 4, "who still may be a health check is not counted"
+
+
+async def test_balancer_that_names_nobody_has_a_share_like_anybody(open_gate: OpenGate) -> None:
+    """In it those do not count whose header has not come."""
+    unknown = b"PROXY UNKNOWN\r\n"
+    async with open_gate(overrides=BEHIND_LOOPBACK, pending_per_prefix=1) as gate:
+        host, port = gate.running.addresses[gate.listener].rsplit(":", 1)
+        async with await trio.open_tcp_stream(host, int(port)), gate.client(unknown) as first:
+            await beyond_the_header(gate, 1)
+            await is_closed_unheard(gate, unknown)
+            assert await metric(gate, "keyturn_connections_shed_total") == 1
+            assert await first.exchange(connect_as()) == ACCEPTED
 
 
 @pytest.mark.parametrize(
