@@ -198,6 +198,17 @@ static int refuse(struct eng_credential_table *table, const uint8_t *device_id, 
     return 0;
 }
 
+/* Note one secret in the facts and put it in its place; absent: NULL. */
+static void keep(const uint8_t *secret, size_t secret_len, uint8_t flag, uint8_t *flags, uint8_t *kept_len,
+                 uint8_t *place)
+{
+    if (secret == NULL)
+        return;
+    *flags |= flag;
+    *kept_len = (uint8_t)secret_len;
+    memcpy(place, secret, secret_len);
+}
+
 int eng_credential_table_put(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
                              const uint8_t record_id[12], uint64_t generation, int checked_stamp_seen,
                              const uint8_t *primary, size_t primary_len, const uint8_t *secondary,
@@ -219,16 +230,9 @@ int eng_credential_table_put(struct eng_credential_table *table, const uint8_t *
     if (place.index >= table->layout.entry_count)
         return refuse(table, device_id, device_id_len);
 
-    if (primary != NULL) {
-        facts.flags |= HAS_PRIMARY;
-        facts.primary_len = (uint8_t)primary_len;
-        memcpy(secrets.bytes, primary, primary_len);
-    }
-    if (secondary != NULL) {
-        facts.flags |= HAS_SECONDARY;
-        facts.secondary_len = (uint8_t)secondary_len;
-        memcpy(secrets.bytes + ENG_CREDENTIAL_SECRET_BYTES, secondary, secondary_len);
-    }
+    keep(primary, primary_len, HAS_PRIMARY, &facts.flags, &facts.primary_len, secrets.bytes);
+    keep(secondary, secondary_len, HAS_SECONDARY, &facts.flags, &facts.secondary_len,
+         secrets.bytes + ENG_CREDENTIAL_SECRET_BYTES);
     memcpy(facts.record_id, record_id, ENG_RECORD_ID_BYTES);
     words[ENG_WORD_GENERATION] = generation;
     memcpy(&words[ENG_WORD_HASH], place.hash, sizeof place.hash);

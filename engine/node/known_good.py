@@ -80,7 +80,8 @@ class KnownGood:
 
     def _remove(self, device_ids: Sequence[str]) -> None:
         for device_id in device_ids:
-            self.table.remove(device_id.encode())
+            # Any text: of a change that failed the caller's own, which no device need have.
+            self.table.remove(device_id.encode("utf-8", "surrogatepass"))
 
     async def _put_all(self, rows: Sequence[CredentialRow], sequence: int) -> None:
         for number, row in enumerate(rows):

@@ -10,7 +10,7 @@ from engine.claims.claim import NodeClaim, SecretClaim, SignType, TransportSecur
 from engine.gate.reference.chain import VERIFY_CHAIN
 from engine.gate.reference.secret import verify_secret
 from engine.limits import Limits
-from engine.listeners.admit import Admission, Request
+from engine.listeners.admit import Admission, OnAccepted, Request
 from engine.listeners.peer import Peer
 from engine.listeners.throttle import Throttle
 from engine.listeners.trust import Trust
@@ -20,7 +20,7 @@ from engine.observe.metrics import Metrics
 from engine.registry.record import CredentialRow, DeviceProtocol
 from engine.registry.sealing import Sealer
 from engine.registry.sqlite import SqliteStore
-from engine.registry.store import Store
+from engine.registry.store import DeviceUpdate, Store
 from engine.session.table import CloseReason, DictSessionTable
 from engine.verdict.judge import Judge
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
@@ -85,7 +85,9 @@ class Parts(NamedTuple):
         return outcome.reason
 
 
-def parts_over(store: Any, sealer: Sealer, limits: Limits | None = None, **policy: Any) -> Parts:
+def parts_over(
+    store: Any, sealer: Sealer, limits: Limits | None = None, on_accepted: OnAccepted | None = None, **policy: Any
+) -> Parts:
     limits = limits or Limits()
     sessions, attempts = DictSessionTable(), Attempts(limits)
     bus = LocalBus(store, sessions, limits, CLOCK)
@@ -101,6 +103,7 @@ def parts_over(store: Any, sealer: Sealer, limits: Limits | None = None, **polic
         metrics=Metrics(),
         clock=CLOCK,
         limits=limits,
+        on_accepted=on_accepted,
     )
     return Parts(admission, bus, sessions, RecordingFront(), attempts)
 
@@ -386,3 +389,27 @@ async def test_write_that_fails_is_no_outage_of_look_ups(tmp_path: Path) -> None
         parts = parts_over(FaultyStore(store, fail_at=2), sealer)
         assert await parts.reason(claim()) is Reason.REGISTRY_UNAVAILABLE
         assert parts.admission.is_registry_readable
+
+
+async def test_who_learns_of_accepted_devices_gets_the_row_and_the_number_it_was_read_under(tmp_path: Path) -> None:
+    """Only of devices that a secret proved, and of the look that was committed: C accepts them by it from then on."""
+    told: list[tuple[str, int, int]] = []
+
+    def note(row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+        assert accepted.device_id == row.device_id
+        told.append((row.device_id, row.generation, sequence))
+
+    async with furnished(tmp_path) as (store, sealer):
+        await add_product(store, "coap", "CoAP")
+        fields = {"protocol": DeviceProtocol.COAP, "secure_access": False}
+        await add_device(store, sealer, "meter", SECRET, "coap", **fields)
+
+        async def change() -> None:
+            entry = audit_entry("device.update", "pump")
+            assert await store.update_device(PROJECT, "pump", DeviceUpdate(secure_access=False), entry) is None
+            await parts.bus.invalidate(["pump"], close=False)
+
+        parts = parts_over(InterruptedStore(store, change), sealer, on_accepted=note)
+        await parts.admit(claim("pump"), claim("valve", b"wrong"), claim("nobody"))
+        await parts.admit(NodeClaim("meter", TransportSecurity.NONE))
+        assert told == [("pump", 2, 1)]

@@ -2,6 +2,7 @@
  *
  * model: 200,000 random puts, removals and look-ups, each compared with an array that says what must be there.
  * process: another process maps the table and asks without pause while entries are replaced and removed.
+ * bounds: fields of every length in blocks of exactly their size, for AddressSanitizer.
  * thread: the same with a thread, on the writer's own handle, so that ThreadSanitizer sees both sides of every access. A
  * handle is for one thread: this one is safe only because a reader touches nothing that a writer keeps in its handle. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
@@ -208,12 +209,63 @@ static void with_process(void)
     eng_credential_table_close(table);
 }
 
+static uint8_t *exactly(const char *bytes, size_t len)
+{
+    uint8_t *block = malloc(len);
+
+    REQUIRE(block != NULL || len == 0);
+    memcpy(block, bytes, len);
+    return block;
+}
+
+static void bounds(void)
+{
+    static const char usual[] = "pump_0_0_" STAMP;
+    struct eng_credential_table *table = eng_credential_table_open(8);
+    char longest[200];
+    struct eng_known_good result;
+
+    REQUIRE(table != NULL && put(table, "pump", 1));
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest + sizeof longest - 15, usual + 4, 15);
+    for (size_t len = 0; len <= sizeof longest; len++) {
+        size_t usual_len = len < sizeof usual - 1 ? len : sizeof usual - 1;
+        size_t name_len = len < 4 ? len : 4, password_len = len < 64 ? len : 64;
+        struct eng_mqtt_connect connect = {
+            .client_id = exactly(usual, usual_len),
+            .client_id_len = usual_len,
+            .user_name = exactly("pump", name_len),
+            .user_name_len = name_len,
+            .password = exactly(passwords[0], password_len),
+            .password_len = password_len,
+            .protocol_version = 4,
+            .keep_alive = 60,
+        };
+        struct eng_mqtt_connect other = connect;
+
+        REQUIRE(eng_known_good(table, &policy, &connect, NOW, &result) == (len >= 64));
+        /* Ends as it should, with a device_id from none to over the longest. */
+        other.client_id = other.user_name = exactly(longest + sizeof longest - len, len);
+        other.client_id_len = len;
+        other.user_name_len = len < 15 ? 0 : len - 15;
+        REQUIRE(!eng_known_good(table, &policy, &other, NOW, &result));
+        REQUIRE(!eng_credential_table_remove(table, other.client_id, len));
+        free((void *)other.client_id);
+        free((void *)connect.client_id);
+        free((void *)connect.user_name);
+        free((void *)connect.password);
+    }
+    eng_credential_table_close(table);
+}
+
 int main(int argc, char **argv)
 {
     make_passwords();
     REQUIRE(argc == 2);
     if (strcmp(argv[1], "model") == 0)
         model();
+    else if (strcmp(argv[1], "bounds") == 0)
+        bounds();
     else if (strcmp(argv[1], "thread") == 0)
         with_thread();
     else

@@ -37,6 +37,11 @@ def test_table_is_what_a_plain_array_says_it_is(run: Run) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
+def test_no_byte_is_read_past_a_field_of_connect(run: Run) -> None:
+    done = run("bounds", *ADDRESSES)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
 def test_another_process_reads_whole_entries_and_none_that_was_removed(run: Run) -> None:
     done = run("process", *ADDRESSES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")

@@ -204,6 +204,16 @@ async def test_row_read_before_a_change_is_not_taken_after_it(tmp_path: Path) ->
         assert parts.ask("pump")
 
 
+@pytest.mark.parametrize("text", ["", "nobody", "x" * 5000, "\ud800", "\x00"])
+async def test_any_text_may_be_forgotten(tmp_path: Path, text: str) -> None:
+    """A change of which nobody knows whether it was made is told under the name that the caller gave."""
+    async with furnished(tmp_path) as parts:
+        await parts.add("pump")
+        await parts.known_good.fill()
+        await parts.bus.invalidate([text, "pump"], close=False)
+        assert not parts.ask("pump")
+
+
 async def test_first_checked_stamp_ends_what_was_kept_without_it(tmp_path: Path) -> None:
     """Policy "sticky": from now on a sniffed password must not be replayed with sign type 0."""
     async with furnished(tmp_path) as parts:
