@@ -187,6 +187,9 @@ _MIGRATION_5 = schema_batches.MIGRATION
 # Lists, searches and counts.
 _MIGRATION_6 = schema_lists.MIGRATION
 
+# Batch tasks are deleted bit by bit.
+_MIGRATION_7 = schema_batches.DELETION
+
 MIGRATIONS: Sequence[Sequence[str]] = (
     _MIGRATION_1,
     _MIGRATION_2,
@@ -194,6 +197,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     _MIGRATION_4,
     _MIGRATION_5,
     _MIGRATION_6,
+    _MIGRATION_7,
 )
 
 
