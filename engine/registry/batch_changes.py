@@ -1,4 +1,4 @@
-"""Every change of batch tasks but their end (batch_ends.py), as functions of the writer's connection: see changes.py."""
+"""Every change of batch tasks but their end (batch_ends.py) on the writer's connection, as in changes.py."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
