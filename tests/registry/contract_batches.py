@@ -4,8 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import trio
-import trio.testing
 
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import DeviceFilter, DeviceUpdate, PageRequest, StoreRefusal
@@ -23,6 +21,7 @@ from engine.registry.store_batches import (
 )
 from tests.registry.batch_samples import TASK, add_devices, batch_file, begin, entry, freeze, status_of, statuses, task
 from tests.registry.contract import Contract, OpenStore
+from tests.registry.contract_batch_sweeps import BatchSweepContract
 from tests.registry.samples import NOW, OTHER_PROJECT, PROJECT, audit, device, record_id
 
 
@@ -130,20 +129,6 @@ class BatchTaskContract(Contract):
         while await store.batches.purge():
             pass
         assert (await store.batches.progress([TASK]))[TASK] == {}
-
-    async def test_lines_of_a_deleted_task_go_bit_by_bit_and_after_a_crash_too(self, open_store: OpenStore) -> None:
-        store = await open_store(batch_lines=2)
-        await begin(store, 3)
-        await store.batches.fail_task(TASK, "c", "m", entry())
-        await store.batches.delete_task(PROJECT, TASK, entry())
-        assert await store.batches.purge()
-        assert (await store.batches.progress([TASK]))[TASK] == {LineStatus.FAIL: 1}
-        await store.close()
-
-        again = await open_store(batch_lines=2)
-        assert await again.batches.task(PROJECT, TASK) is None
-        assert [await again.batches.purge() for _ in range(2)] == [True, False]
-        assert (await again.batches.progress([TASK]))[TASK] == {}
 
     async def test_project_has_a_bound_of_finished_tasks(self, open_store: OpenStore) -> None:
         store = await open_store(batch_tasks_kept=2)
@@ -368,53 +353,6 @@ class BatchEndContract(Contract):
         assert await store.batches.confirm(PROJECT, TASK, None, entry()) is StoreRefusal.BATCH_TASK_FINISHED
         assert await store.batches.confirm(OTHER_PROJECT, TASK, None, entry()) is StoreRefusal.BATCH_TASK_ABSENT
 
-    async def test_other_writes_come_in_between_when_all_lines_are_changed(self, open_store: OpenStore) -> None:
-        store = await open_store(batch_lines=1)
-        await begin(store, 50)
-        await store.batches.fail_task(TASK, "c", "m", entry())
-        ended = []
-
-        async def retry_all() -> None:
-            await store.batches.retry(PROJECT, TASK, None, entry())
-            ended.append("retry")
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(retry_all)
-            await add_devices(store, 1)
-            ended.append("device")
-
-        assert ended == ["device", "retry"]
-        assert await statuses(store) == ["Waitting"] * 50
-
-    async def test_who_hangs_up_has_still_asked_for_all_lines(self, open_store: OpenStore) -> None:
-        store = await open_store(batch_lines=1)
-        await begin(store)
-        await store.batches.fail_task(TASK, "c", "m", entry())
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.batches.retry, PROJECT, TASK, None, entry())
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
-
-        assert await statuses(store) == ["Waitting"] * 3
-
-    async def test_task_that_is_stopped_in_between_is_not_retried_further(self, open_store: OpenStore) -> None:
-        store = await open_store(batch_lines=1)
-        await begin(store, 50)
-        await store.batches.fail_task(TASK, "c", "m", entry())
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.batches.retry, PROJECT, TASK, None, entry())
-            while await store.batches.stop(PROJECT, TASK, None, entry()) is StoreRefusal.BATCH_TASK_FINISHED:
-                pass
-
-        assert await status_of(store) is TaskStatus.STOPPING
-        assert "Fail" in await statuses(store)
-        while await store.batches.finish(TASK, entry()) is TaskStatus.STOPPING:
-            pass
-        assert await status_of(store) is TaskStatus.STOPPED
-        assert "Waitting" not in await statuses(store)
-
     async def test_unfinished_work_is_there_after_opening_again(self, open_store: OpenStore) -> None:
         store = await open_store()
         await begin(store)
@@ -428,5 +366,5 @@ class BatchEndContract(Contract):
         assert [line.number for line in await again.batches.due_lines(TASK, NOW, 9)] == [2, 3]
 
 
-class BatchContract(BatchFileContract, BatchTaskContract, BatchLineContract, BatchEndContract):
+class BatchContract(BatchFileContract, BatchTaskContract, BatchLineContract, BatchEndContract, BatchSweepContract):
     """All of it."""
