@@ -187,6 +187,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Targets or lines of a task (iotda-rest.md A.2)."""
     batch_tasks: int = 10
     """Unfinished tasks of a type in a project (limits.md)."""
+    batch_tasks_kept: int = 100
+    """Finished tasks of a project; ours, so that lines cannot fill the disk: 100 of 30,000 lines are 600 MB."""
+    batch_lines: int = 512
+    """Lines changed in one write where a call is about all of a task (about 5 ms), for the same reason as the next."""
     batch_group: int = 64
     """Lines worked in one transaction (about 5 ms), so that other writes and the devices are never kept waiting."""
     batch_poll_seconds: float = 0.25

@@ -46,7 +46,7 @@ class BatchRunner:
                 await trio.sleep(self._services.limits.batch_poll_seconds)
 
     async def work(self) -> bool:
-        """One group of each task that has something to do; whether any had."""
+        """One group of each task that has something to do, and some lines of one that is deleted; whether any had."""
         try:
             tasks = await self._batches.unfinished()
         except StoreUnavailable as error:
@@ -54,7 +54,7 @@ class BatchRunner:
             return False
         unfinished = {task.task_id for task in tasks}
         self._documents = {key: document for key, document in self._documents.items() if key in unfinished}
-        return any([await self._work_guarded(task) for task in tasks])
+        return any([await self._work_guarded(task) for task in tasks] + [await self._purge()])
 
     async def _work_guarded(self, task: BatchTask) -> bool:
         """One task: what goes wrong with it holds up no other."""
@@ -68,6 +68,13 @@ class BatchRunner:
         except Exception:
             _log.exception("a batch task failed; this is a bug", task_id=task.task_id)
             return await self._fail(task, ApiProblem(Problem.INTERNAL))
+
+    async def _purge(self) -> bool:
+        try:
+            return await self._batches.purge()
+        except StoreUnavailable as error:
+            self._note_outage(error)
+            return False
 
     async def _work_on(self, task: BatchTask) -> bool:
         if task.status is TaskStatus.INITIALIZING:

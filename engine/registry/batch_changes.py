@@ -1,4 +1,4 @@
-"""Every change of a batch task, as a function of the writer's connection; see changes.py."""
+"""Every change of batch tasks but their end (batch_ends.py) on the writer's connection, as in changes.py."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from engine.registry import changes, device_changes
-from engine.registry.batch_rows import INSERT_FILE, INSERT_LINE, INSERT_TASK, word
+from engine.registry.batch_rows import INSERT_FILE, INSERT_LINE, INSERT_TASK, IS_UNFINISHED, status_of, word
+from engine.registry.batch_sweeps import (
+    BEGINNING,
+    CONFIRMED,
+    RETRIED,
+    STOPPED,
+    WAITS,
+    clear,
+    sweep,
+    update_targets,
+)
 from engine.registry.record import AuditEntry
 from engine.registry.store import StoreRefusal
 from engine.registry.store_batches import (
@@ -23,10 +33,6 @@ from engine.registry.store_batches import (
     TaskStatus,
     UpdateLine,
 )
-
-IS_UNFINISHED = "status IN ('Initializing', 'Waitting', 'Processing', 'Stopping')"
-"""Word for word the condition of the index batch_task_unfinished."""
-_WAITS = "status IN ('Waitting', 'FailWaitRetry')"
 
 
 def add_file(
@@ -73,13 +79,13 @@ def add_task(connection: sqlite3.Connection, task: BatchTask, most: int, audit: 
 def delete_task(
     connection: sqlite3.Connection, project_id: str, task_id: str, audit: AuditEntry
 ) -> StoreRefusal | None:
-    """BATCH_TASK_ABSENT, BATCH_TASK_UNFINISHED. The lines go with the task (ON DELETE CASCADE)."""
+    """BATCH_TASK_ABSENT, BATCH_TASK_UNFINISHED. It is out of sight from now on; batch_sweeps.purge takes it away."""
     status = _status(connection, project_id, task_id)
     if status is None:
         return StoreRefusal.BATCH_TASK_ABSENT
     if status in UNFINISHED:
         return StoreRefusal.BATCH_TASK_UNFINISHED
-    connection.execute("DELETE FROM batch_task WHERE task_id = ?", (task_id,))
+    connection.execute("UPDATE batch_task SET is_deleted = 1 WHERE task_id = ?", (task_id,))
     changes.append_audit(connection, [audit])
     return None
 
@@ -97,38 +103,58 @@ def stop(
     if targets is None:
         connection.execute("UPDATE batch_task SET status = 'Stopping' WHERE task_id = ?", (task_id,))
         return frozenset()
-    statement = f"UPDATE batch_line SET status = 'Stopped', retry_at = NULL WHERE {_WAITS}"  # noqa: S608 a literal of this module
-    return _update_lines(connection, statement, task_id, targets)
+    return update_targets(connection, task_id, STOPPED, targets)
 
 
 def retry(
+    connection: sqlite3.Connection, project_id: str, task_id: str, targets: Sequence[str], most: int, audit: AuditEntry
+) -> StoreRefusal | frozenset[str]:
+    """BATCH_TASK_ABSENT, BATCH_TASK_NOT_RETRIED, BATCH_FILE_ABSENT, TOO_MANY_BATCH_TASKS."""
+    refusal = _unfit_for_retry(connection, project_id, task_id, most)
+    if refusal is not None:
+        return refusal
+    retried = update_targets(connection, task_id, RETRIED, targets)
+    _go_on(connection, task_id)
+    changes.append_audit(connection, [audit])
+    return retried
+
+
+def retry_some(
     connection: sqlite3.Connection,
     project_id: str,
     task_id: str,
-    targets: Sequence[str] | None,
     most: int,
     audit: AuditEntry,
-) -> StoreRefusal | frozenset[str]:
-    """BATCH_TASK_ABSENT, BATCH_TASK_NOT_RETRIED, BATCH_FILE_ABSENT, TOO_MANY_BATCH_TASKS."""
-    row = connection.execute(
-        "SELECT status, file_id, task_type FROM batch_task WHERE task_id = ? AND project_id = ?", (task_id, project_id)
-    ).fetchone()
-    if row is None:
+    after: int,
+    most_lines: int,
+) -> StoreRefusal | int | None:
+    """The next lines of all, as sweep. Refused as `retry`, which behind the BEGINNING only means that it ends there."""
+    refusal = _unfit_for_retry(connection, project_id, task_id, most)
+    if refusal is not None:
+        return refusal
+    last = sweep(connection, task_id, RETRIED, after, most_lines)
+    _go_on(connection, task_id)
+    _audit_first(connection, after, audit)
+    return last
+
+
+def _unfit_for_retry(connection: sqlite3.Connection, project_id: str, task_id: str, most: int) -> StoreRefusal | None:
+    status = _status(connection, project_id, task_id)
+    if status is None:
         return StoreRefusal.BATCH_TASK_ABSENT
-    status, file_id, task_type = row
     if status not in (TaskStatus.PROCESSING, TaskStatus.FAIL, TaskStatus.PARTIAL_SUCCESS):
         return StoreRefusal.BATCH_TASK_NOT_RETRIED
+    reading = "SELECT file_id, task_type FROM batch_task WHERE task_id = ?"
+    file_id, task_type = connection.execute(reading, (task_id,)).fetchone()
     if file_id is not None and not _has_file(connection, project_id, file_id):
         return StoreRefusal.BATCH_FILE_ABSENT
     if status not in UNFINISHED and _unfinished(connection, project_id, task_type) >= most:
         return StoreRefusal.TOO_MANY_BATCH_TASKS
-    statement = """
-        UPDATE batch_line SET status = 'Waitting', is_held = 0, attempts = 0, retry_at = NULL, error_code = NULL,
-               error_msg = NULL
-        WHERE status IN ('Fail', 'FailWaitRetry', 'Stopped')
-    """
-    retried = _update_lines(connection, statement, task_id, targets)
-    # A task that failed before it had lines begins anew.
+    return None
+
+
+def _go_on(connection: sqlite3.Connection, task_id: str) -> None:
+    """A task that has lines to work is worked. One that failed before it had lines begins anew."""
     connection.execute(
         """
         UPDATE batch_task SET status_desc = NULL, status = CASE
@@ -141,34 +167,54 @@ def retry(
         """,
         (task_id,),
     )
-    changes.append_audit(connection, [audit])
-    return retried
 
 
 def confirm(
-    connection: sqlite3.Connection, project_id: str, task_id: str, targets: Sequence[str] | None, audit: AuditEntry
+    connection: sqlite3.Connection, project_id: str, task_id: str, targets: Sequence[str], audit: AuditEntry
 ) -> StoreRefusal | frozenset[str]:
     """BATCH_TASK_ABSENT, BATCH_TASK_FINISHED, BATCH_TASK_INITIALIZING."""
+    refusal = _unfit_for_confirmation(connection, project_id, task_id)
+    if refusal is not None:
+        return refusal
+    changes.append_audit(connection, [audit])
+    return update_targets(connection, task_id, CONFIRMED, targets)
+
+
+def confirm_some(
+    connection: sqlite3.Connection, project_id: str, task_id: str, audit: AuditEntry, after: int, most_lines: int
+) -> StoreRefusal | int | None:
+    """The next lines of all, as retry_some."""
+    refusal = _unfit_for_confirmation(connection, project_id, task_id)
+    if refusal is not None:
+        return refusal
+    _audit_first(connection, after, audit)
+    return sweep(connection, task_id, CONFIRMED, after, most_lines)
+
+
+def _unfit_for_confirmation(connection: sqlite3.Connection, project_id: str, task_id: str) -> StoreRefusal | None:
     status = _status(connection, project_id, task_id)
     if status is None:
         return StoreRefusal.BATCH_TASK_ABSENT
     if status not in UNFINISHED or status is TaskStatus.STOPPING:
         return StoreRefusal.BATCH_TASK_FINISHED
-    if status is TaskStatus.INITIALIZING:
-        return StoreRefusal.BATCH_TASK_INITIALIZING
-    changes.append_audit(connection, [audit])
-    statement = "UPDATE batch_line SET is_held = 0 WHERE is_held = 1 AND status = 'Waitting'"
-    return _update_lines(connection, statement, task_id, targets)
+    return StoreRefusal.BATCH_TASK_INITIALIZING if status is TaskStatus.INITIALIZING else None
 
 
-def add_lines(
-    connection: sqlite3.Connection, task_id: str, lines: Sequence[BatchLine], is_first: bool, is_last: bool
-) -> bool:
+def _audit_first(connection: sqlite3.Connection, after: int, audit: AuditEntry) -> None:
+    """A change of many steps is one entry."""
+    if after == BEGINNING:
+        changes.append_audit(connection, [audit])
+
+
+def clear_lines(connection: sqlite3.Connection, task_id: str, most_lines: int) -> bool:
+    """Remove lines of a task that is Initializing, as batch_sweeps.clear."""
+    return status_of(connection, task_id) is TaskStatus.INITIALIZING and clear(connection, task_id, most_lines)
+
+
+def add_lines(connection: sqlite3.Connection, task_id: str, lines: Sequence[BatchLine], is_last: bool) -> bool:
     """See BatchStore.add_lines."""
-    if _status_of(connection, task_id) is not TaskStatus.INITIALIZING:
+    if status_of(connection, task_id) is not TaskStatus.INITIALIZING:
         return False
-    if is_first:
-        connection.execute("DELETE FROM batch_line WHERE task_id = ?", (task_id,))
     connection.executemany(INSERT_LINE, [(task_id, *_line_row(line)) for line in lines])
     if is_last:
         connection.execute("UPDATE batch_task SET status = 'Waitting' WHERE task_id = ?", (task_id,))
@@ -179,10 +225,10 @@ def apply(
     connection: sqlite3.Connection, task_id: str, line_changes: Sequence[LineChange]
 ) -> Mapping[int, StoreRefusal | None]:
     """See BatchStore.apply."""
-    if _status_of(connection, task_id) not in (TaskStatus.WAITTING, TaskStatus.PROCESSING):
+    if status_of(connection, task_id) not in (TaskStatus.WAITTING, TaskStatus.PROCESSING):
         return {}
     connection.execute("UPDATE batch_task SET status = 'Processing' WHERE task_id = ?", (task_id,))
-    waits = f"SELECT 1 FROM batch_line WHERE task_id = ? AND number = ? AND {_WAITS}"  # noqa: S608 a literal of this module
+    waits = f"SELECT 1 FROM batch_line WHERE task_id = ? AND number = ? AND {WAITS}"  # noqa: S608 a literal of this module
     answers: dict[int, StoreRefusal | None] = {}
     for change in line_changes:
         key = (task_id, change.number)
@@ -205,7 +251,7 @@ def settle(connection: sqlite3.Connection, task_id: str, outcomes: Sequence[Line
     """See BatchStore.settle."""
     failing = f"""
         UPDATE batch_line SET status = ?, attempts = attempts + 1, retry_at = ?, error_code = ?, error_msg = ?
-        WHERE task_id = ? AND number = ? AND {_WAITS}
+        WHERE task_id = ? AND number = ? AND {WAITS}
     """  # noqa: S608 a literal of this module
     succeeding = "UPDATE batch_line SET status = 'Success' WHERE task_id = ? AND number = ? AND status = 'Processing'"
     for outcome in outcomes:
@@ -215,63 +261,6 @@ def settle(connection: sqlite3.Connection, task_id: str, outcomes: Sequence[Line
             continue
         status = LineStatus.FAIL if outcome.retry_at is None else LineStatus.FAIL_WAIT_RETRY
         connection.execute(failing, (status, outcome.retry_at, outcome.error_code, outcome.error_msg, *key))
-
-
-def finish(connection: sqlite3.Connection, task_id: str, audit: AuditEntry) -> TaskStatus | None:
-    """See BatchStore.finish."""
-    before = _status_of(connection, task_id)
-    if before not in UNFINISHED or before is TaskStatus.INITIALIZING:
-        return None
-    if before is TaskStatus.STOPPING:
-        stopping = f"UPDATE batch_line SET status = 'Stopped', retry_at = NULL WHERE task_id = ? AND {_WAITS}"  # noqa: S608 a literal of this module
-        connection.execute(stopping, (task_id,))
-    counts = count_lines(connection, task_id)
-    if any(counts.get(status) for status in (LineStatus.WAITTING, LineStatus.PROCESSING, LineStatus.FAIL_WAIT_RETRY)):
-        return None
-    status = TaskStatus.STOPPED if before is TaskStatus.STOPPING else _final_status(counts)
-    _end(connection, task_id, status, None, counts, audit)
-    return status
-
-
-def fail_task(connection: sqlite3.Connection, task_id: str, code: str, message: str, audit: AuditEntry) -> None:
-    """See BatchStore.fail_task."""
-    failing = f"""
-        UPDATE batch_line SET status = 'Fail', attempts = attempts + 1, retry_at = NULL, error_code = ?, error_msg = ?
-        WHERE task_id = ? AND {_WAITS}
-    """  # noqa: S608 a literal of this module
-    connection.execute(failing, (code, message, task_id))
-    counts = count_lines(connection, task_id)
-    _end(connection, task_id, _final_status(counts), message, counts, audit)
-
-
-def count_lines(connection: sqlite3.Connection, task_id: str) -> dict[LineStatus, int]:
-    """How many lines of the task stand where."""
-    counting = "SELECT status, count(*) FROM batch_line WHERE task_id = ? GROUP BY status"
-    return {word(LineStatus, status): count for status, count in connection.execute(counting, (task_id,))}
-
-
-def _final_status(counts: Mapping[LineStatus, int]) -> TaskStatus:
-    total, success = sum(counts.values()), counts.get(LineStatus.SUCCESS, 0)
-    if success == total > 0:
-        return TaskStatus.SUCCESS
-    if success:
-        return TaskStatus.PARTIAL_SUCCESS
-    return TaskStatus.STOPPED if counts.get(LineStatus.STOPPED, 0) == total > 0 else TaskStatus.FAIL
-
-
-def _end(
-    connection: sqlite3.Connection,
-    task_id: str,
-    status: TaskStatus,
-    description: str | None,
-    counts: Mapping[LineStatus, int],
-    audit: AuditEntry,
-) -> None:
-    connection.execute(
-        "UPDATE batch_task SET status = ?, status_desc = ? WHERE task_id = ?", (status, description, task_id)
-    )
-    detail = msgspec.json.encode({"status": status, "lines": {each.value: count for each, count in counts.items()}})
-    changes.append_audit(connection, [msgspec.structs.replace(audit, detail=detail)])
 
 
 def _change(connection: sqlite3.Connection, change: LineChange) -> StoreRefusal | None:
@@ -291,17 +280,6 @@ def _change(connection: sqlite3.Connection, change: LineChange) -> StoreRefusal 
             )
 
 
-def _update_lines(
-    connection: sqlite3.Connection, statement: str, task_id: str, targets: Sequence[str] | None
-) -> frozenset[str]:
-    """Run an UPDATE (which has a WHERE) on these targets' lines, or on all of the task; the targets that it changed."""
-    if targets is None:
-        connection.execute(f"{statement} AND task_id = ?", (task_id,))
-        return frozenset()
-    update = f"{statement} AND task_id = ? AND target = ?"
-    return frozenset(target for target in targets if connection.execute(update, (task_id, target)).rowcount)
-
-
 def _line_row(line: BatchLine) -> Sequence[object]:
     return (
         line.number,
@@ -317,13 +295,8 @@ def _line_row(line: BatchLine) -> Sequence[object]:
 
 def _status(connection: sqlite3.Connection, project_id: str, task_id: str) -> TaskStatus | None:
     row = connection.execute(
-        "SELECT status FROM batch_task WHERE task_id = ? AND project_id = ?", (task_id, project_id)
+        "SELECT status FROM batch_task WHERE task_id = ? AND project_id = ? AND is_deleted = 0", (task_id, project_id)
     ).fetchone()
-    return None if row is None else word(TaskStatus, row[0])
-
-
-def _status_of(connection: sqlite3.Connection, task_id: str) -> TaskStatus | None:
-    row = connection.execute("SELECT status FROM batch_task WHERE task_id = ?", (task_id,)).fetchone()
     return None if row is None else word(TaskStatus, row[0])
 
 

@@ -20,6 +20,9 @@ SELECT_LINE = """
     SELECT number, target, status, is_held, attempts, retry_at, error_code, error_msg FROM batch_line
 """
 
+IS_UNFINISHED = "status IN ('Initializing', 'Waitting', 'Processing', 'Stopping')"
+"""Word for word the condition of the index batch_task_unfinished."""
+
 INSERT_FILE = """
     INSERT INTO batch_file (file_id, project_id, file_name, uploaded_at, sealed_content)
     VALUES (:file_id, :project_id, :file_name, :uploaded_at, :sealed_content)
@@ -66,6 +69,12 @@ def line_from_row(row: Row) -> BatchLine:
         error_code=error_code,
         error_msg=error_msg,
     )
+
+
+def status_of(connection: sqlite3.Connection, task_id: str) -> TaskStatus | None:
+    """Where the task stands; None when there is no such task."""
+    row = connection.execute("SELECT status FROM batch_task WHERE task_id = ?", (task_id,)).fetchone()
+    return None if row is None else word(TaskStatus, row[0])
 
 
 def word(kind: type[Word], text: str) -> Word:

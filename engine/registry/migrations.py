@@ -190,6 +190,9 @@ _MIGRATION_6 = schema_lists.MIGRATION
 # The revocation lists of device CAs.
 _MIGRATION_7 = schema_crls.MIGRATION
 
+# Batch tasks are deleted bit by bit.
+_MIGRATION_8 = schema_batches.DELETION
+
 MIGRATIONS: Sequence[Sequence[str]] = (
     _MIGRATION_1,
     _MIGRATION_2,
@@ -198,6 +201,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     _MIGRATION_5,
     _MIGRATION_6,
     _MIGRATION_7,
+    _MIGRATION_8,
 )
 
 

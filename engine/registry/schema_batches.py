@@ -4,6 +4,8 @@
     batch_task  what was asked for; its progress is counted from its lines
     batch_line  one target each. Its fields stay in the file, so that no secret is kept twice
 
+Migration 7: batch_task.is_deleted, for a task that is out of sight and whose lines are taken away bit by bit.
+
 A line is `Processing` from the transaction that makes its change until the change was told and its outcome noted.
 """
 
@@ -65,4 +67,9 @@ MIGRATION = (
     """,
     "CREATE INDEX batch_line_by_status ON batch_line (task_id, status, number)",
     "CREATE INDEX batch_line_by_target ON batch_line (task_id, target, number)",
+)
+
+DELETION = (
+    "ALTER TABLE batch_task ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1))",
+    "CREATE INDEX batch_task_deleted ON batch_task (task_id) WHERE is_deleted = 1",
 )

@@ -1,12 +1,15 @@
 """Batch tasks in SQLite: a BatchStore on the readers and the writer of SqliteStore."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from sqlite3 import Connection
 
+import trio
+
 from engine.limits import Limits
-from engine.registry import batch_changes, listing
+from engine.registry import batch_changes, batch_ends, batch_sweeps, listing
 from engine.registry.batch_rows import (
+    IS_UNFINISHED,
     SELECT_FILE,
     SELECT_LINE,
     SELECT_TASK,
@@ -38,9 +41,7 @@ _LARGEST = 2**63 - 1
 
 # What the runner asks all the time. SQLite would walk the primary key past every line that is done.
 _BY_STATUS = f"{SELECT_LINE} INDEXED BY batch_line_by_status WHERE task_id = :task_id"
-UNFINISHED_TASKS = (
-    f"{SELECT_TASK_SUMMARY} INDEXED BY batch_task_unfinished WHERE {batch_changes.IS_UNFINISHED} ORDER BY task_id"
-)
+UNFINISHED_TASKS = f"{SELECT_TASK_SUMMARY} INDEXED BY batch_task_unfinished WHERE {IS_UNFINISHED} ORDER BY task_id"
 CHANGED_LINES = f"{_BY_STATUS} AND status = 'Processing' ORDER BY number"
 WAITING_LINES = f"{_BY_STATUS} AND status = 'Waitting' AND is_held = 0 ORDER BY number LIMIT :limit"
 RETRYING_LINES = f"{_BY_STATUS} AND status = 'FailWaitRetry' AND retry_at <= :now ORDER BY number LIMIT :limit"
@@ -114,13 +115,13 @@ class SqliteBatches:
         self, project_id: str, task_id: str, targets: Sequence[str] | None, audit: AuditEntry
     ) -> StoreRefusal | frozenset[str]:
         """See BatchStore."""
+        most = self._limits.batch_tasks
+        if targets is None:
+            return await self._sweep(
+                partial(batch_changes.retry_some, project_id=project_id, task_id=task_id, most=most, audit=audit)
+            )
         work = partial(
-            batch_changes.retry,
-            project_id=project_id,
-            task_id=task_id,
-            targets=targets,
-            most=self._limits.batch_tasks,
-            audit=audit,
+            batch_changes.retry, project_id=project_id, task_id=task_id, targets=targets, most=most, audit=audit
         )
         return await self._writer.write(work)
 
@@ -128,8 +129,24 @@ class SqliteBatches:
         self, project_id: str, task_id: str, targets: Sequence[str] | None, audit: AuditEntry
     ) -> StoreRefusal | frozenset[str]:
         """See BatchStore."""
+        if targets is None:
+            return await self._sweep(
+                partial(batch_changes.confirm_some, project_id=project_id, task_id=task_id, audit=audit)
+            )
         work = partial(batch_changes.confirm, project_id=project_id, task_id=task_id, targets=targets, audit=audit)
         return await self._writer.write(work)
+
+    async def _sweep(self, step: Callable[..., StoreRefusal | int | None]) -> StoreRefusal | frozenset[str]:
+        """All lines, limits.batch_lines to a write, so that other writes come in between."""
+        step = partial(step, most_lines=self._limits.batch_lines)
+        # Whoever hangs up has still asked for all of it.
+        with trio.CancelScope(shield=True):
+            last = await self._writer.write(partial(step, after=batch_sweeps.BEGINNING))
+            if isinstance(last, StoreRefusal):
+                return last
+            while isinstance(last, int):
+                last = await self._writer.write(partial(step, after=last))
+        return frozenset()
 
     async def unfinished(self) -> Sequence[BatchTask]:
         """See BatchStore."""
@@ -142,7 +159,11 @@ class SqliteBatches:
 
     async def add_lines(self, task_id: str, lines: Sequence[BatchLine], *, is_first: bool, is_last: bool) -> bool:
         """See BatchStore."""
-        work = partial(batch_changes.add_lines, task_id=task_id, lines=lines, is_first=is_first, is_last=is_last)
+        if is_first:
+            clearing = partial(batch_changes.clear_lines, task_id=task_id, most_lines=self._limits.batch_lines)
+            while await self._writer.write(clearing):
+                pass
+        work = partial(batch_changes.add_lines, task_id=task_id, lines=lines, is_last=is_last)
         return await self._writer.write(work)
 
     async def changed_lines(self, task_id: str) -> Sequence[BatchLine]:
@@ -163,12 +184,34 @@ class SqliteBatches:
 
     async def finish(self, task_id: str, audit: AuditEntry) -> TaskStatus | None:
         """See BatchStore."""
-        return await self._writer.write(partial(batch_changes.finish, task_id=task_id, audit=audit))
+        work = partial(
+            batch_ends.finish,
+            task_id=task_id,
+            most_lines=self._limits.batch_lines,
+            most_kept=self._limits.batch_tasks_kept,
+            audit=audit,
+        )
+        return await self._writer.write(work)
 
     async def fail_task(self, task_id: str, code: str, message: str, audit: AuditEntry) -> None:
         """See BatchStore."""
-        work = partial(batch_changes.fail_task, task_id=task_id, code=code, message=message, audit=audit)
-        return await self._writer.write(work)
+        work = partial(
+            batch_ends.fail_some,
+            task_id=task_id,
+            code=code,
+            message=message,
+            most_lines=self._limits.batch_lines,
+            most_kept=self._limits.batch_tasks_kept,
+            audit=audit,
+        )
+        while await self._writer.write(work):
+            pass
+
+    async def purge(self) -> bool:
+        """See BatchStore."""
+        if not self._readers.read_inline(_has_deleted):
+            return False
+        return await self._writer.write(partial(batch_sweeps.purge, most=self._limits.batch_lines))
 
 
 def _files(connection: Connection, project_id: str) -> Sequence[BatchFile]:
@@ -183,13 +226,18 @@ def _content(connection: Connection, project_id: str, file_id: str) -> bytes | N
 
 
 def _task(connection: Connection, project_id: str, task_id: str) -> BatchTask | None:
-    row = connection.execute(f"{SELECT_TASK} WHERE task_id = ? AND project_id = ?", (task_id, project_id)).fetchone()
+    statement = f"{SELECT_TASK} WHERE task_id = ? AND project_id = ? AND is_deleted = 0"
+    row = connection.execute(statement, (task_id, project_id)).fetchone()
     return None if row is None else task_from_row(row)
 
 
 def _list_tasks(connection: Connection, project_id: str, matching: TaskFilter, page: PageRequest) -> TaskPage:
     wanted = {"app_id": matching.app_id, "task_type": matching.task_type, "status": matching.status}
-    values: dict[str, object] = {"project_id": project_id, **{k: v for k, v in wanted.items() if v is not None}}
+    values: dict[str, object] = {
+        "project_id": project_id,
+        "is_deleted": 0,
+        **{k: v for k, v in wanted.items() if v is not None},
+    }
     where = " AND ".join(f"{column} = :{column}" for column in values)
     counting = f"SELECT count(*) FROM batch_task WHERE {where}"  # noqa: S608 literals of this module, values are bound
     (count,) = connection.execute(counting, values).fetchone()
@@ -219,11 +267,15 @@ def _paging(page: PageRequest) -> dict[str, object]:
 
 
 def _progress(connection: Connection, task_ids: Sequence[str]) -> Mapping[str, Progress]:
-    return {task_id: batch_changes.count_lines(connection, task_id) for task_id in task_ids}
+    return {task_id: batch_ends.count_lines(connection, task_id) for task_id in task_ids}
 
 
 def _unfinished(connection: Connection) -> Sequence[BatchTask]:
     return [task_from_row(row) for row in connection.execute(UNFINISHED_TASKS)]
+
+
+def _has_deleted(connection: Connection) -> bool:
+    return connection.execute("SELECT 1 FROM batch_task WHERE is_deleted = 1 LIMIT 1").fetchone() is not None
 
 
 def _changed_lines(connection: Connection, task_id: str) -> Sequence[BatchLine]:

@@ -211,7 +211,7 @@ class BatchStore(Protocol):
         """How far each of these tasks is."""
 
     async def delete_task(self, project_id: str, task_id: str, audit: AuditEntry) -> StoreRefusal | None:
-        """Delete with its lines; BATCH_TASK_ABSENT, BATCH_TASK_UNFINISHED."""
+        """Delete; BATCH_TASK_ABSENT, BATCH_TASK_UNFINISHED. It is gone at once, its lines are by `purge`."""
 
     async def stop(
         self, project_id: str, task_id: str, targets: Sequence[str] | None, audit: AuditEntry
@@ -226,6 +226,7 @@ class BatchStore(Protocol):
     ) -> StoreRefusal | frozenset[str]:
         """Let lines that failed or were stopped wait again (as `stop`); the targets that do.
 
+        All lines are so many writes; broken off by an outage or a crash it can be repeated, as can `confirm`.
         BATCH_TASK_ABSENT, BATCH_TASK_NOT_RETRIED unless it is Processing, Fail or PartialSuccess, BATCH_FILE_ABSENT,
         TOO_MANY_BATCH_TASKS as add_task.
         """
@@ -266,7 +267,14 @@ class BatchStore(Protocol):
         """Note what came of lines, as far as they are not stopped."""
 
     async def finish(self, task_id: str, audit: AuditEntry) -> TaskStatus | None:
-        """Give the task its final status once no line of it waits; None when one does. Stopping stops those first."""
+        """Give the task its final status once no line of it waits; None when one does.
+
+        Stopping stops those first, limits.batch_lines at a time: STOPPING when it is to be asked again. Of the
+        project's finished tasks the oldest are deleted that are more than limits.batch_tasks_kept.
+        """
 
     async def fail_task(self, task_id: str, code: str, message: str, audit: AuditEntry) -> None:
-        """End a task that cannot go on: every line that waits fails with this."""
+        """End a task that cannot go on: every line that waits fails with this, and otherwise as `finish`."""
+
+    async def purge(self) -> bool:
+        """Take away some lines of a deleted task, or the task itself; whether there was one."""

@@ -28,8 +28,9 @@ SCHEDULED = {"schedule_time": "20231114T221500Z"}  # 100 s after the conftest's 
 async def opened(path: Path, **limits: int) -> AsyncIterator[Api]:
     """The API over a registry with the product "meters"."""
     hands = Hands()
-    store = await open_store(path)
-    async with serve_test_api(api_services(store, hands, limits=Limits(**limits)), hands) as served:
+    bounds = Limits(**limits)
+    store = await open_store(path, bounds)
+    async with serve_test_api(api_services(store, hands, limits=bounds), hands) as served:
         await served.create_product()
         yield served
     await store.close()
@@ -212,6 +213,26 @@ async def test_stopped_task_leaves_the_rest_as_it_was(api: Api) -> None:
     assert shown["batchtask"]["status"] == "Stopped"
     assert counts(shown) == {"total": 10, "success": 4, "stopped": 6}
     assert await count_devices(api.store) == 4
+
+
+async def test_lines_are_stopped_and_deleted_bit_by_bit_without_a_pause(tmp_path: Path) -> None:
+    async with opened(tmp_path, batch_lines=2) as api:
+        task_id = await create_task(api, document_source=await upload(api, rows(range(1, 8))))
+        runner = runner_of(api.services)
+        await runner.work()
+        await api.post(f"batchtasks/{task_id}/stop", {})
+        stopped = []
+        while await runner.work():
+            shown = await show(api, task_id)
+            stopped.append((shown["batchtask"]["status"], counts(shown)["stopped"]))
+        assert stopped == [("Stopping", 2), ("Stopping", 4), ("Stopping", 6), ("Stopped", 7)]
+
+        await api.delete(f"batchtasks/{task_id}")
+        assert (await api.get(f"batchtasks/{task_id}")).status_code == 404
+        left = []
+        while await runner.work():
+            left.append(sum((await api.store.batches.progress([task_id]))[task_id].values()))
+        assert left == [5, 3, 1, 0]
 
 
 async def test_outage_at_any_call_loses_no_line_and_doubles_none(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from engine.registry.store_batches import (
 )
 from tests.registry.batch_samples import TASK, add_devices, batch_file, begin, entry, freeze, status_of, statuses, task
 from tests.registry.contract import Contract, OpenStore
+from tests.registry.contract_batch_sweeps import BatchSweepContract
 from tests.registry.samples import NOW, OTHER_PROJECT, PROJECT, audit, device, record_id
 
 
@@ -122,7 +123,23 @@ class BatchTaskContract(Contract):
         await store.batches.fail_task(TASK, "c", "m", entry())
         assert await store.batches.delete_task(PROJECT, TASK, entry()) is None
         assert await store.batches.task(PROJECT, TASK) is None
+        assert (await store.batches.list_tasks(PROJECT, TaskFilter(), PageRequest())).count == 0
+        assert await store.batches.delete_task(PROJECT, TASK, entry()) is StoreRefusal.BATCH_TASK_ABSENT
+        assert await store.batches.retry(PROJECT, TASK, None, entry()) is StoreRefusal.BATCH_TASK_ABSENT
+        while await store.batches.purge():
+            pass
         assert (await store.batches.progress([TASK]))[TASK] == {}
+
+    async def test_project_has_a_bound_of_finished_tasks(self, open_store: OpenStore) -> None:
+        store = await open_store(batch_tasks_kept=2)
+        for number in range(1, 5):
+            await store.batches.add_task(task(number), entry())
+        for number in range(1, 4):
+            await store.batches.fail_task(record_id(number), "c", "m", entry())
+
+        found = await store.batches.list_tasks(PROJECT, TaskFilter(), PageRequest())
+        assert [each.task_id for each in found.tasks] == [record_id(4), record_id(3), record_id(2)]
+        assert found.count == 3
 
     async def test_filter_finds_the_newest_devices_first(self, store: SqliteStore) -> None:
         await add_devices(store)
@@ -349,5 +366,5 @@ class BatchEndContract(Contract):
         assert [line.number for line in await again.batches.due_lines(TASK, NOW, 9)] == [2, 3]
 
 
-class BatchContract(BatchFileContract, BatchTaskContract, BatchLineContract, BatchEndContract):
+class BatchContract(BatchFileContract, BatchTaskContract, BatchLineContract, BatchEndContract, BatchSweepContract):
     """All of it."""

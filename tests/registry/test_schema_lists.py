@@ -93,6 +93,25 @@ def test_device_that_is_added_frozen_and_activated_counts_as_frozen(connection: 
     connection.execute("ROLLBACK")
 
 
+def test_device_that_is_seen_again_wakes_no_trigger(connection: sqlite3.Connection) -> None:
+    """It is the write of every CONNECT. An activation, for comparison, wakes those of its state."""
+    connection.execute("BEGIN")
+    add(connection, 1)
+    statements: list[str] = []
+
+    for expected in (True, False):
+        statements.clear()
+        connection.set_trace_callback(statements.append)
+        make(connection, "activate", 1)
+        connection.set_trace_callback(None)
+        updates = [one for one in statements if one.lstrip().startswith("UPDATE")]
+        steps = [step[1] for one in updates for step in connection.execute(f"EXPLAIN {one}")]
+        assert steps, "nothing was written"
+        assert ("Program" in steps) is expected
+
+    connection.execute("ROLLBACK")
+
+
 def test_migration_counts_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry that version 5 filled has its counters as if this one had."""
     path = tmp_path / "registry.db"
