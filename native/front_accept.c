@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* accept4 */
 
 #include "front_internal.h"
+#include "tls_fault.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -95,6 +96,14 @@ static void unlink_pending(struct eng_front *front, const struct eng_connection 
         eng_connections_at(&front->connections, connection->next)->previous = connection->previous;
 }
 
+static void drop(struct eng_front *front, uint32_t slot)
+{
+    if (eng_connections_at(&front->connections, slot)->state == ENG_CONNECTION_HANDSHAKE)
+        eng_front_handshake_failed(front, slot, ENG_FAULT_NONE);
+    else
+        eng_front_forget(front, slot);
+}
+
 void eng_front_enter_pending(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
@@ -102,7 +111,7 @@ void eng_front_enter_pending(struct eng_front *front, uint32_t slot)
 
     if (front->pending >= front->settings.pending_hard) {
         front->counts.dropped++;
-        eng_front_forget(front, front->pending_oldest);
+        drop(front, front->pending_oldest);
     }
     eng_prefix_of(connection->address, prefix);
     if (!eng_prefixes_add(&front->pending_prefixes, prefix)) {

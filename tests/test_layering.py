@@ -160,7 +160,7 @@ def test_planted_import_that_flows_back_is_found(module: str, source: str, name:
 
 
 def test_boundary_to_native_is_four_modules() -> None:
-    """compiled.py for the operations of the gate; the others for what outlives any one call: the table of known devices,
+    """compiled.py for the operations of the gate; the others for what outlives a call: the table of known devices,
     TLS contexts, and the front with its sessions."""
     importing = {
         module_of(path) for path in SOURCES if "engine.gate._native" in native_imports(path.read_text("utf-8"))
