@@ -112,7 +112,7 @@ static enum eng_tls_fault fault_of(const struct eng_tls_connection *connection)
         return ENG_FAULT_NOT_TLS;
     /* What announces more than it may: ClientHello, or the certificates, for which the peer has to wait for our answer. */
     if (reason == SSL_R_EXCESSIVE_MESSAGE_SIZE)
-        return connection->has_answered ? ENG_FAULT_CERTIFICATE_LIST_TOO_LARGE : ENG_FAULT_HANDSHAKE_TOO_LARGE;
+        return connection->socket.has_answered ? ENG_FAULT_CERTIFICATE_LIST_TOO_LARGE : ENG_FAULT_HANDSHAKE_TOO_LARGE;
     if (connection->alert_sent >= 0)
         return eng_tls_fault_of_alert(connection->alert_sent);
     return connection->socket.is_gone ? ENG_FAULT_PEER_GONE : ENG_FAULT_OTHER;
@@ -131,7 +131,6 @@ int eng_tls_connection_handshake(struct eng_tls_connection *connection, int64_t 
     int result, answer;
 
     connection->now = now;
-    connection->has_answered = connection->socket.has_sent;
     ERR_clear_error();
     result = SSL_do_handshake(connection->ssl);
     if (result != 1) {

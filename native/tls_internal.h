@@ -32,7 +32,6 @@ struct eng_tls_connection {
     struct eng_tls_peer peer;
     int64_t now;
     int is_shaking;
-    int has_answered; /* the peer's ClientHello, in a step before this one */
     int alert_sent, alert_received; /* fatal ones, -1 where there is none */
     enum eng_tls_fault fault;
 };

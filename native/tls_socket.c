@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#define HANDSHAKE_RECORD 22
+
 static int must_wait(void) { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
 static int receive(BIO *bio, char *data, int data_len)
@@ -40,7 +42,8 @@ static int transmit(BIO *bio, const char *data, int data_len)
         BIO_set_retry_write(bio);
     else if (sent < 0)
         socket->is_gone = 1;
-    socket->has_sent |= sent > 0;
+    /* Not by an alert, which refuses the ClientHello. */
+    socket->has_answered |= sent > 0 && data[0] == HANDSHAKE_RECORD;
     return (int)sent;
 }
 

@@ -12,7 +12,7 @@
 struct eng_tls_socket {
     int descriptor;
     size_t budget;
-    int has_sent, is_over_budget, is_gone;
+    int has_answered, is_over_budget, is_gone; /* has_answered: the ClientHello */
 };
 
 /* A kind of BIO whose data is a struct eng_tls_socket. libssl's own would read whatever the peer sends, and raise
