@@ -226,7 +226,9 @@ async def test_subscriptions_are_kept_as_long_as_the_connection(monkeypatch: pyt
                 await live.exchange(publish_packet("t", qos=1))
             assert made == ["pump"] * 3
             assert await live.exchange(subscribe_packet((own, 1))) == b"\x90\x03\0\1\1"
-            assert await live.exchange(subscribe_packet(("$oc/devices/pump/sys/messages/down", 1))) == b"\x90\x03\0\1\x80"
+            assert (
+                await live.exchange(subscribe_packet(("$oc/devices/pump/sys/messages/down", 1))) == b"\x90\x03\0\1\x80"
+            )
             assert await live.exchange(subscribe_packet((own, 0))) == b"\x90\x03\0\1\0"
             assert made == ["pump"] * 4
             assert isinstance(served.front, NativeMqttFront)
