@@ -9,6 +9,7 @@ import pytest
 
 from engine.gate.compiled_front import Ending, Kind, NativeFront, NativeSessions, Seen, mapped
 from engine.limits import Limits
+from engine.verdict.policy import VerdictPolicy, is_stamp_in_window
 from tests.gate.conftest import OpenFront
 from tests.helpers.mqtt_packets import (
     PINGREQ,
@@ -18,6 +19,7 @@ from tests.helpers.mqtt_packets import (
     subscribe_packet,
 )
 from tests.helpers.native_front import CONNACK, CONNACK5, DISCONNECT5, WORDS, PolledFront, known_connect
+from tests.helpers.records import SECRET, STAMP, STAMP_AT
 
 PINGRESP = b"\xd0\0"
 UNKNOWN = connect_packet("other_0_0_2025041401", "other", b"0" * 64)
@@ -124,6 +126,27 @@ class TestKnownDevice:
             front.poll()
         assert peer.ends_with() == CONNACK + PINGRESP
         assert front.events == []
+
+    def test_with_a_judged_stamp_is_accepted_in_its_window_to_the_second(self, open_front: OpenFront) -> None:
+        """Sign type 1, as hours turn; the reference says where the window is."""
+        front = open_front()
+        front.table.put(b"pump", bytes(12), 2, checked_stamp_seen=True, primary=SECRET, secondary=None)
+        packet = known_connect(client_id=f"pump_0_1_{STAMP.decode()}")
+        accepted, expected = [], []
+        for hour in range(-3, 5):
+            for second in (-1, 0, 1):
+                front.now = STAMP_AT + hour * 3600 + second
+                peer = front.peer(packet)
+                front.until(lambda: front.count.open > 0)
+                known = front.count.known_good - sum(accepted)
+                accepted.append(known)
+                expected.append(int(is_stamp_in_window(STAMP, front.now, VerdictPolicy())))
+                if not known:
+                    front.front.end(front.event(Kind.CONNECT).connection, b"")
+                peer.leave()
+                front.until(lambda: front.count.open == 0)
+        assert accepted == expected
+        assert 0 < sum(accepted) < len(accepted)
 
 
 class TestQuestions:

@@ -84,6 +84,7 @@ class PolledFront:
         if tls is not None:
             self.front.set_tls(tls)
         self.events: list[FrontEvent] = []
+        self.now = STAMP_AT
         self._peers: list[Peer] = []
 
     def close(self) -> None:
@@ -94,8 +95,8 @@ class PolledFront:
             peer.sock.close()
 
     def poll(self) -> None:
-        """Once; the clock stands at STAMP_AT."""
-        events, _has_more = self.front.poll(STAMP_AT)
+        """Once; the clock stands at `now`."""
+        events, _has_more = self.front.poll(self.now)
         self.events += events
 
     def until(self, look: Callable[[], Looked]) -> Looked:
