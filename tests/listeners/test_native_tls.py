@@ -1,6 +1,8 @@
 """Contexts of the native fronts: made of files, given to every front, replaced by a reload or not at all."""
 
 import datetime
+import os
+import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -43,6 +45,7 @@ class Site:
     def __init__(self, directory: Path) -> None:
         self.certificate, self.key = directory / "server.pem", directory / "server.key"
         self.anchors: Callable[[], Mapping[str, AnchorSet]] = dict
+        self.restore: Callable[[], None] = lambda: None
         self.certify()
         self.tls = NativeTls(
             self.certificate, self.key, self._anchors, ChainVerifier(Limits()), Limits(), ticket_root=None
@@ -103,6 +106,15 @@ def spoil_key(site: Site) -> None:
     site.key.write_bytes(issue_server_certificate(PLATFORM_CA, LOOPBACK_NAMES, NOW).key)
 
 
+def use_up_descriptors(site: Site) -> None:
+    """For the certificate's file; the tests give back what they took."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unused = os.dup(0)
+    os.close(unused)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (unused, hard))
+    site.restore = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def close_registry(site: Site) -> None:
     def unavailable() -> Mapping[str, AnchorSet]:
         raise StoreUnavailable("planted")
@@ -116,16 +128,20 @@ def close_registry(site: Site) -> None:
         (lose_key, ConfigError, "server.key: No such file"),
         (spoil_key, ConfigError, "the key is not the certificate's .*server.pem"),
         (close_registry, StoreUnavailable, "planted"),
+        (use_up_descriptors, ConfigError, "server.pem: Too many open files"),
     ],
 )
-async def test_reload_that_fails_says_why_and_changes_nothing(
+async def test_cve_2017_7652_reload_that_fails_says_why_and_changes_nothing(
     tmp_path: Path, spoil: Callable[[Site], None], fault: type[Exception], what: str
 ) -> None:
     site, front = Site(tmp_path), TakingFront()
     await site.tls.serve("mqtts", front)
     spoil(site)
-    with pytest.raises(fault, match=what):
-        await site.tls.reload()
+    try:
+        with pytest.raises(fault, match=what):
+            await site.tls.reload()
+    finally:
+        site.restore()
     assert len(front.contexts) == 1
 
 
