@@ -12,7 +12,7 @@ DONE := .venv/done
 VENV := $(DONE)/venv
 PROJECT := $(DONE)/project
 
-.PHONY: help setup demo check test gate bench bench-storm fuzz fuzz-native aws-lc test-aws-lc lock clean
+.PHONY: help setup demo check test gate bench bench-storm fuzz fuzz-native sanitize aws-lc test-aws-lc lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -65,6 +65,13 @@ fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
 	@mkdir -p $(@D)
 	$(CLANG) -std=c11 -Wall -Wextra -Werror -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -Inative $< $(wildcard native/*.c) -lssl -lcrypto -o $@
+
+# A second copy of the module, in .cache. gcc brings the sanitizers, which hold freed memory back: no test of the RSS.
+FRONTS := tests/gate/test_compiled_front.py tests/gate/test_front_peers.py tests/gate/test_compiled_tls.py \
+    tests/listeners/test_native_*.py tests/node/test_sights.py
+sanitize: setup $(DONE)/test ## the native fronts under the sanitizers, on thousands of random streams
+	.ci/test-sanitized $(BIN)/python $(FRONTS) --hypothesis-profile long
+	.ci/test-sanitized $(BIN)/python tests/conformance -k "native and not allocate_nothing and not leave_no_memory"
 
 # Static libraries, from a pinned Cargo package; build.py links them from then on (back: rm -r .cache/aws-lc; touch build.py).
 AWS_LC := .cache/aws-lc/lib/libssl.a

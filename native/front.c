@@ -199,8 +199,10 @@ static void expire(struct eng_front *front, uint32_t slot)
 {
     const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     uint64_t until;
+    int is_in_session;
 
-    if (connection->state != ENG_CONNECTION_LIVE || connection->out.len > 0) {
+    is_in_session = connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED;
+    if (!is_in_session || connection->out.len > 0) {
         eng_front_cut(front, slot);
         return;
     }
@@ -308,6 +310,34 @@ static int linger_ms(const struct eng_front *front, int taken, uint64_t until_ns
     return is_storm && front->events_count == 0 && front->queue == ENG_CONNECTION_NONE;
 }
 
+/* Events lend only now what is their connection's: it may have come to an end since, by its peer or a newer session, and
+ * then Python is not asked any more. */
+static void lend(struct eng_front *front)
+{
+    uint32_t lent = 0, slot;
+
+    for (uint32_t i = 0; i < front->events_count; i++) {
+        struct eng_front_event *event = &front->events[lent];
+        const struct eng_connection *connection;
+
+        *event = front->events[i];
+        lent++;
+        if (event->kind != ENG_FRONT_CONNECT && event->kind != ENG_FRONT_SESSION)
+            continue;
+        connection = eng_connections_find(&front->connections, event->connection, &slot);
+        if (connection == NULL) {
+            lent--;
+            continue;
+        }
+        event->data = connection->in.bytes;
+        event->data_len = connection->asked_bytes;
+        event->device_id_len = eng_sessions_device_id(front->sessions, connection->session, &event->device_id);
+        if (connection->tls != NULL)
+            event->peer = eng_tls_connection_peer(connection->tls, &event->peer_len);
+    }
+    front->events_count = lent;
+}
+
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more)
 {
     const uint64_t until_ns = now_ns() + ENG_FRONT_TURN_NS;
@@ -329,6 +359,7 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
     front->now_ms = eng_front_now_ms();
     run_timers(front);
     set_timer(front);
+    lend(front);
     *more = count > 0 || front->queue != ENG_CONNECTION_NONE;
     *events = front->events;
     count = (int)front->events_count;

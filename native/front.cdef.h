@@ -126,7 +126,7 @@ int eng_front_close_connection(struct eng_front *front, uint64_t connection, enu
 /* Accept no more. The listening socket may be closed after this. */
 void eng_front_stop(struct eng_front *front);
 
-/* End up to `most` connections that Python is not asked about at the moment; how many of them are left. */
+/* End up to `most` connections, but for those that await a verdict; how many are left. */
 uint32_t eng_front_drain(struct eng_front *front, uint32_t most);
 
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* accept4 */
 
 #include "front_internal.h"
+#include "tls_fault.h"
 
 #include <errno.h>
 #include <netinet/in.h>

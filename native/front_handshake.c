@@ -54,7 +54,7 @@ void eng_front_handshake(struct eng_front *front, uint32_t slot)
         eng_front_read(front, slot);
         return;
     default:
-        eng_stream_finish(connection, front->scratch, sizeof front->scratch);
+        eng_stream_finish(connection);
         eng_front_handshake_failed(front, slot, (uint8_t)eng_tls_connection_fault(connection->tls));
     }
 }

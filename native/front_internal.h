@@ -114,7 +114,7 @@ ENG_MUST_USE(eng_stream_read);
 ssize_t eng_stream_write(const struct eng_connection *connection, const uint8_t *data, size_t data_len);
 ENG_MUST_USE(eng_stream_write);
 /* Say that nothing more comes, and read what the peer has sent meanwhile. */
-void eng_stream_finish(const struct eng_connection *connection, uint8_t *scratch, size_t scratch_len);
+void eng_stream_finish(const struct eng_connection *connection);
 
 /* front_write.c: each may close the connection; where it tells, 1 says that it is still there. */
 int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len);

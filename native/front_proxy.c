@@ -35,7 +35,7 @@ void eng_front_await_header(struct eng_front *front, uint32_t slot)
 /* Tell why, and close so that no RST overtakes anything. */
 static void fail(struct eng_front *front, uint32_t slot, uint8_t fault)
 {
-    eng_stream_finish(eng_connections_at(&front->connections, slot), front->scratch, sizeof front->scratch);
+    eng_stream_finish(eng_connections_at(&front->connections, slot));
     eng_front_handshake_failed(front, slot, fault);
 }
 

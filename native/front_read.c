@@ -43,18 +43,12 @@ static int answer(struct eng_front *front, uint32_t slot, struct view *view)
 static void ask(struct eng_front *front, uint32_t slot, struct view *view, size_t len, enum eng_front_kind kind)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    struct eng_front_event *event;
 
     if (!hold(front, slot, view) || !eng_front_watch_for(front, slot, 0))
         return;
     connection->asked_bytes = (uint32_t)len;
     connection->state = kind == ENG_FRONT_CONNECT ? ENG_CONNECTION_VERDICT_ASKED : ENG_CONNECTION_SESSION_ASKED;
-    event = eng_front_tell(front, kind, slot);
-    event->data = connection->in.bytes;
-    event->data_len = len;
-    if (connection->tls != NULL)
-        event->peer = eng_tls_connection_peer(connection->tls, &event->peer_len);
-    event->device_id_len = eng_sessions_device_id(front->sessions, connection->session, &event->device_id);
+    (void)eng_front_tell(front, kind, slot);
 }
 
 /* The whole packets behind the first `first` bytes, and those; everything, where something is no packet, for Python to
@@ -98,9 +92,12 @@ static int attach(struct eng_front *front, uint32_t slot, const struct eng_known
 
 static int may_decide(const struct eng_front *front, const struct eng_connection *connection)
 {
+    /* Whether this one is among the pending yet or not, it counts. */
+    const uint32_t pending = front->pending + !connection->is_pending;
     uint8_t prefix[ENG_PREFIX_BYTES];
 
-    if (front->known.table == NULL || front->asks_always || front->watches_all || front->pending > front->settings.pending_soft)
+    if (front->known.table == NULL || front->asks_always || front->watches_all ||
+        pending > front->settings.pending_soft)
         return 0;
     if (front->watched.used == 0 || connection->is_exempt)
         return 1;
@@ -138,12 +135,14 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
     return eng_front_write(front, slot, verdict.connack->bytes, verdict.connack->len) ? 1 : -1;
 }
 
-/* What one packet asks of a live session; 1 to go on with the next. */
+/* What a live session's next packet asks, of `end` bytes with its header; 0: it is no packet. 1 to go on with the next. */
 static int take_packet(struct eng_front *front, uint32_t slot, struct view *view, size_t end)
 {
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     const uint8_t *packet = view->data + view->at;
 
-    if (end == 2 && packet[0] == PINGREQ) {
+    /* A PINGRESP over the client's Maximum Packet Size is not sent [MQTT-3.1.2-24]; Python knows. */
+    if (end == 2 && packet[0] == PINGREQ && connection->client_maximum != 1) {
         front->answers[view->answers++] = PINGRESP;
         front->answers[view->answers++] = 0;
         view->at += end;
@@ -151,15 +150,15 @@ static int take_packet(struct eng_front *front, uint32_t slot, struct view *view
     }
     if (!answer(front, slot, view))
         return 0;
-    if (end == 2 && packet[0] == DISCONNECT) {
-        eng_front_forget(front, slot);
-        return 0;
-    }
-    if (eng_connections_at(&front->connections, slot)->out.len > 0) {
+    if (connection->out.len > 0) {
         (void)hold(front, slot, view);
         return 0;
     }
-    ask(front, slot, view, whole_packets(front, view, end), ENG_FRONT_SESSION);
+    if (end == 2 && packet[0] == DISCONNECT) {
+        eng_front_finish(front, slot, NULL, 0);
+        return 0;
+    }
+    ask(front, slot, view, end > 0 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_SESSION);
     return 0;
 }
 
@@ -176,13 +175,8 @@ static int step(struct eng_front *front, uint32_t slot, struct view *view)
 
     if (found == 0)
         return 2;
-    if (is_live && found == 1)
+    if (is_live)
         return take_packet(front, slot, view, end);
-    if (is_live) {
-        if (answer(front, slot, view))
-            ask(front, slot, view, view->len - view->at, ENG_FRONT_SESSION);
-        return 0;
-    }
     accepted = found == 1 && packet[0] == CONNECT ? accept_known(front, slot, packet + start, end - start) : 0;
     if (accepted == 0)
         ask(front, slot, view, found == 1 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_CONNECT);

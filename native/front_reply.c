@@ -95,8 +95,7 @@ uint32_t eng_front_drain(struct eng_front *front, uint32_t most)
     for (uint32_t slot = 1; slot < room; slot++) {
         const uint8_t state = eng_connections_at(&front->connections, slot)->state;
 
-        if (state == ENG_CONNECTION_FREE || state == ENG_CONNECTION_VERDICT_ASKED ||
-            state == ENG_CONNECTION_SESSION_ASKED)
+        if (state == ENG_CONNECTION_FREE || state == ENG_CONNECTION_VERDICT_ASKED)
             continue;
         if (most == 0) {
             left++;

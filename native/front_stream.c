@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#define LAST_READS 8
+#define LAST_READS 32
+#define LAST_READ_BYTES 4096
 
 static int is_for_later(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
@@ -39,13 +40,16 @@ ssize_t eng_stream_write(const struct eng_connection *connection, const uint8_t 
     return sent > 0 ? sent : -1;
 }
 
-void eng_stream_finish(const struct eng_connection *connection, uint8_t *scratch, size_t scratch_len)
+void eng_stream_finish(const struct eng_connection *connection)
 {
+    /* Not the scratch of the front: that may hold the CONNECT which ends this connection. */
+    uint8_t unread[LAST_READ_BYTES];
+
     if (connection->tls != NULL)
         (void)!eng_tls_connection_shutdown(connection->tls);
     (void)shutdown(connection->fd, SHUT_WR);
     /* A socket that is closed with unread bytes sends RST, which can overtake the answer that says why. */
     for (int reads = 0; reads < LAST_READS; reads++)
-        if (recv(connection->fd, scratch, scratch_len, MSG_DONTWAIT) <= 0)
+        if (recv(connection->fd, unread, sizeof unread, MSG_DONTWAIT) <= 0)
             break;
 }

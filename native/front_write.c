@@ -76,6 +76,6 @@ void eng_front_finish(struct eng_front *front, uint32_t slot, const uint8_t *dat
     if (data_len > 0 && connection->out.len == 0)
         sent = eng_stream_write(connection, data, data_len);
     if (sent >= 0)
-        eng_stream_finish(connection, front->scratch, sizeof front->scratch);
+        eng_stream_finish(connection);
     eng_front_forget(front, slot);
 }

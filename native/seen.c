@@ -67,7 +67,7 @@ void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int
     sight = sight_of(seen, good->index);
     if (sight == NULL)
         return;
-    if (memcmp(sight->record_id, good->record_id, sizeof sight->record_id) != 0) {
+    if (sight->times == 0 || memcmp(sight->record_id, good->record_id, sizeof sight->record_id) != 0) {
         memcpy(sight->record_id, good->record_id, sizeof sight->record_id);
         memcpy(sight->device_id, good->device_id, good->device_id_len);
         sight->device_id_len = (uint8_t)good->device_id_len;

@@ -174,3 +174,17 @@ def test_compiled_module_is_imported_by_its_boundary_only(path: Path) -> None:
 )
 def test_planted_import_that_flows_back_is_found(module: str, source: str, name: str) -> None:
     assert forbidden_imports(module, source) == {name}
+
+
+def test_room_may_import_itself_and_what_its_row_names() -> None:
+    source = "import msgspec, struct\nfrom engine.claims import claim\nfrom engine.verdict import outcome"
+    assert forbidden_imports("engine.verdict.judge", source) == set()
+
+
+def test_module_outside_every_room_is_found() -> None:
+    with pytest.raises(LookupError, match=r"engine\.helpers is in no room"):
+        room_of("engine.helpers")
+
+
+def test_the_top_may_import_everything() -> None:
+    assert forbidden_imports("engine.app", "import trio, litestar, engine.listeners.mqtt, engine.api.schema") == set()

@@ -122,7 +122,7 @@ class NativeMqttFront:
             front.set_tls(self._tls)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._send_refusals)
+                nursery.start_soon(self._send_refusals, front)
                 with self._polling:
                     await self._poll(front, nursery)
                 nursery.cancel_scope.cancel()
@@ -143,6 +143,7 @@ class NativeMqttFront:
         for connection, conversation in list(self._asked.items()):
             conversation.refuse(Reason.DRAINING)
             front.end(connection, conversation.data_to_send())
+        self._end_refused(front)  # the tick will not come any more
         while front.drain(_DRAIN_BATCH):
             await trio.lowlevel.checkpoint()
         self._polling.cancel()
@@ -211,7 +212,8 @@ class NativeMqttFront:
                 self._take_one(front, event, claims)
             except Exception:
                 self._log_bug()
-                front.end(event.connection, b"")
+                if event.kind in (Kind.CONNECT, Kind.SESSION):
+                    front.end(event.connection, b"")
         return claims
 
     def _take_one(self, front: NativeFront, event: FrontEvent, claims: list[_Asked]) -> None:
@@ -262,15 +264,17 @@ class NativeMqttFront:
         self._refusals.append((connection, conversation.data_to_send()))
         self._is_refusing.set()
 
-    async def _send_refusals(self) -> None:
+    async def _send_refusals(self, front: NativeFront) -> None:
         while True:
             await self._is_refusing.wait()
             await next_tick(self._limits.refusal_tick_seconds)
-            refusals, self._refusals = self._refusals, []
             self._is_refusing = trio.Event()
-            for connection, data in refusals:
-                if self._front is not None:
-                    self._front.end(connection, data)
+            self._end_refused(front)
+
+    def _end_refused(self, front: NativeFront) -> None:
+        refusals, self._refusals = self._refusals, []
+        for connection, data in refusals:
+            front.end(connection, data)
 
     async def _judge(self, front: NativeFront, claims: Sequence[_Asked]) -> None:
         started_at = self._services.clock.monotonic()
@@ -285,6 +289,8 @@ class NativeMqttFront:
             self._log_bug()
             for asked in claims:
                 front.end(asked.connection, b"")
+                # Where it was admitted already and not answered yet.
+                self._services.sessions.detach(asked.claim.device_id, self, asked.connection)
         finally:
             for asked in claims:
                 del self._asked[asked.connection]

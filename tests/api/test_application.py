@@ -59,7 +59,7 @@ async def test_an_outage_at_any_call_is_unavailable_and_changes_nothing(tmp_path
             assert response.status_code == 503, f"call {fail_at}: {response.text}"
             assert response.json()["error_code"] == "IOTDA.090008"
             assert await contents(store) == before
-            # A commit that failed may be on disk all the same: what is cached of the device is forgotten, nobody is cut.
+            # A commit that failed may be on disk all the same: what is cached is forgotten, and nobody is cut.
             assert not any(close for _device_ids, close in api.bus.invalidations)
     assert response.status_code == ok
     assert fail_at > 2, "authentication and the operation are one call each at least"
