@@ -67,7 +67,7 @@ fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
 	    -Inative $< $(wildcard native/*.c) -lssl -lcrypto -o $@
 
 # A second copy of the module, in .cache. gcc brings the sanitizers, which hold freed memory back: no test of the RSS.
-FRONTS := tests/gate/test_compiled_front.py tests/gate/test_front_peers.py tests/gate/test_compiled_tls.py \
+FRONTS := tests/gate/test_compiled_front.py tests/gate/test_front_*.py tests/gate/test_compiled_tls.py \
     tests/listeners/test_native_*.py tests/node/test_sights.py
 sanitize: setup $(DONE)/test ## the native fronts under the sanitizers, on thousands of random streams
 	.ci/test-sanitized $(BIN)/python $(FRONTS) --hypothesis-profile long

@@ -177,22 +177,13 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     attempts, metrics = Attempts(limits), Metrics()
     health, repeats, pending = Health(store.check, limits), Repeats(clock, limits), Pending(limits)
     trust = Trust(store.certificates)
-    tls = PlatformTls(
-        config.data / config.tls.certificate, config.data / config.tls.key, trust.device_cas, limits, repeats
-    )
+    tls = _platform_tls(config, trust, repeats)
     operations, has_native_fronts = _chosen(config)
     expiry = ExpiryWatch(trust, clock, limits)
     native = _native_fronts(config, store, sealer, trust, operations) if has_native_fronts else None
     sessions: SessionTable = DictSessionTable() if native is None else native.sessions
     known_good = None if native is None else native.known_good
     bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls, native), known_good)
-    metrics.watch(
-        pending=lambda: len(pending) + (0 if native is None else native.pending),
-        sessions=lambda: len(sessions),
-        loop_lag=lambda: health.loop_lag_seconds,
-        ca_expiry=expiry.ca_seconds_left,
-        crl_expiry=expiry.crl_seconds_left,
-    )
     admission = Admission(
         store=store,
         sealer=sealer,
@@ -206,6 +197,13 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         clock=clock,
         limits=limits,
         on_accepted=None if known_good is None else known_good.offer,
+    )
+    metrics.watch(
+        pending=lambda: len(pending) + (0 if native is None else native.pending),
+        sessions=lambda: len(sessions),
+        loop_lag=lambda: health.loop_lag_seconds,
+        ca_expiry=expiry.ca_seconds_left,
+        crl_expiry=expiry.crl_seconds_left,
     )
     collect = nothing_aside if native is None else native.collect
     return _Rooms(
@@ -231,6 +229,11 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         limits=limits,
         exempt=networks_of(config.exempt_networks, "exempt_networks"),
     )
+
+
+def _platform_tls(config: Config, trust: Trust, repeats: Repeats) -> PlatformTls:
+    files = config.data / config.tls.certificate, config.data / config.tls.key
+    return PlatformTls(*files, trust.device_cas, config.limits, repeats)
 
 
 def _judge(config: Config, operations: Operations) -> Judge:

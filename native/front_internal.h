@@ -1,8 +1,8 @@
 #ifndef ENG_FRONT_INTERNAL_H
 #define ENG_FRONT_INTERNAL_H
 
-/* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_proxy.c, front_handshake.c,
- * front_read.c, front_write.c. */
+/* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_proxy.c, front_queue.c,
+ * front_handshake.c, front_read.c, front_stream.c, front_write.c, front_reply.c. */
 
 #include <sys/epoll.h>
 

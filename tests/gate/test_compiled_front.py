@@ -1,14 +1,13 @@
 """The native front through its boundary, on real sockets: what it accepts, asks, answers and forgets.
 
-What peers may cost it is in test_front_peers.py.
+What peers may cost it is in test_front_peers.py, one session for each device in test_front_take_over.py.
 """
 
 import os
 
 import pytest
 
-from engine.gate.compiled_front import Ending, Kind, NativeFront, NativeSessions, Seen, mapped
-from engine.limits import Limits
+from engine.gate.compiled_front import Ending, Kind, NativeSessions, Seen, mapped
 from engine.verdict.policy import VerdictPolicy, is_stamp_in_window
 from tests.gate.conftest import OpenFront
 from tests.helpers.mqtt_packets import (
@@ -18,7 +17,7 @@ from tests.helpers.mqtt_packets import (
     publish_packet,
     subscribe_packet,
 )
-from tests.helpers.native_front import CONNACK, CONNACK5, DISCONNECT5, WORDS, PolledFront, known_connect
+from tests.helpers.native_front import CONNACK, CONNACK5, DISCONNECT5, PolledFront, known_connect
 from tests.helpers.records import SECRET, STAMP, STAMP_AT
 
 PINGRESP = b"\xd0\0"
@@ -80,19 +79,19 @@ class TestKnownDevice:
             front.live("pump")
         peer = front.live("valve")
         assert len(front.seen) == 2
-        sights = {sight.device_id: sight for sight in front.seen.take(10)}
+        sights = {sight.device_id: sight for sight in front.seen.take(10, 0, 0)}
         assert {name: sight.times for name, sight in sights.items()} == {"pump": 3, "valve": 1}
         assert sights["valve"].address == mapped(b"\x7f\0\0\1")
         assert sights["valve"].port == peer.sock.getsockname()[1]
         assert sights["valve"].record_id == (1).to_bytes(12, "big").hex()
-        assert (len(front.seen), front.seen.take(10)) == (0, [])
+        assert (len(front.seen), front.seen.take(10, 0, 0)) == (0, [])
 
     def test_sights_are_taken_in_batches_that_leave_none_waiting(self, open_front: OpenFront) -> None:
         names = [f"d{number}" for number in range(9)]
         front = open_front(*names)
         for name in names:
             front.live(name)
-        taken = [front.seen.take(4) for _ in range(3)]
+        taken = [front.seen.take(4, 0, 0) for _ in range(3)]
         assert [len(batch) for batch in taken] == [4, 4, 1]
         assert sorted(sight.device_id for batch in taken for sight in batch) == names
 
@@ -339,79 +338,5 @@ class TestEndings:
         assert len(front.sessions) == 0
 
 
-class TestTakeOver:
-    def test_within_a_front(self, open_front: OpenFront) -> None:
-        front = open_front()
-        older = front.live(version=5)
-        newer = front.live()
-        assert older.ends_with() == DISCONNECT5[Ending.TAKEN_OVER]
-        assert newer.exchange(PINGREQ) == PINGRESP
-        assert (front.count.taken_over, front.count.live, len(front.sessions)) == (1, 1, 1)
-
-    def test_nothing_of_the_older_connection_comes_into_the_newer(self, open_front: OpenFront) -> None:
-        """What the older peer has sent unread is thrown away while the newer one's CONNECT is looked at."""
-        front = open_front()
-        older = front.live()
-        older.send(publish_packet("t"))  # nothing more is read of it until this is answered
-        front.event(Kind.SESSION)
-        older.send(publish_packet("forged", b"y" * 40) * 200)
-        publish = publish_packet("mine", b"m")
-        newer = front.peer(known_connect() + PINGREQ + publish)
-        assert front.event(Kind.SESSION).data == publish
-        assert newer.packet() + newer.packet() == CONNACK + PINGRESP
-        assert [sight.device_id for sight in front.seen.take(10)] == ["pump"]
-
-    def test_of_another_native_front_is_told(self, open_front: OpenFront) -> None:
-        first = open_front(number=3)
-        second = open_front(number=4, sessions=first.sessions)
-        older = first.live(version=5)
-        session = first.sessions.find(b"pump")
-        assert session is not None
-        second.live()
-        displaced = second.event(Kind.DISPLACED)
-        assert (displaced.front, displaced.connection) == (3, session.connection)
-        assert second.count.taken_over == 0, "whoever closes it counts it"
-        assert first.front.close_connection(displaced.connection, Ending.TAKEN_OVER)
-        assert older.ends_with() == DISCONNECT5[Ending.TAKEN_OVER]
-        assert len(second.sessions) == 1, "the older one's end leaves the newer one's session"
-
-    def test_of_a_front_in_python_is_told(self, open_front: OpenFront) -> None:
-        front = open_front(number=1)
-        front.sessions.attach(b"pump", 0, 99, 0.0, b"a note of its own")
-        front.live()
-        displaced = front.event(Kind.DISPLACED)
-        assert (displaced.front, displaced.connection) == (0, 99)
-
-    def test_by_python_leaves_the_older_one_to_be_closed(self, open_front: OpenFront) -> None:
-        front = open_front()
-        older = front.live(version=5)
-        front.table.remove(b"pump")
-        newer = front.peer(known_connect())
-        asked = front.event(Kind.CONNECT)
-        taken_over = front.sessions.attach(b"pump", 0, asked.connection, 1.0)
-        assert taken_over is not None
-        assert front.front.close_connection(taken_over.connection, Ending.TAKEN_OVER)
-        assert older.ends_with() == DISCONNECT5[Ending.TAKEN_OVER]
-        assert front.admit(asked, b"pump")
-        assert newer.packet() == CONNACK
-
-
-def test_answer_that_does_not_fit_is_refused_before_the_front_opens(open_front: OpenFront) -> None:
-    front = open_front()
-    with pytest.raises(ValueError, match="47 bytes"):
-        NativeFront(
-            front.listening,
-            number=0,
-            limits=Limits(),
-            connections=10,
-            connect_seconds=1.0,
-            words=WORDS.__class__(bytes(48), WORDS.connack5, WORDS.disconnect5),
-            exempt=(),
-            sessions=front.sessions,
-            known=None,
-            key=bytes(16),
-        )
-
-
 def test_seen_of_no_entries_takes_nothing() -> None:
-    assert Seen(0).take(5) == []
+    assert Seen(0).take(5, 0, 0) == []

@@ -51,6 +51,7 @@ class StubAdmission:
 
     def __init__(self, sessions: SessionTable, metrics: Metrics, limits: Limits) -> None:
         self.throttle = Throttle(limits)
+        self.is_registry_readable = True
         self.asked: list[str] = []
         self.may_judge = trio.Event()
         self.may_judge.set()

@@ -1,9 +1,11 @@
 """Real sights of a native front, told to a real throttle and the attempts."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from engine.clock import Clock
 from engine.config import networks_of
 from engine.gate.compiled_front import Seen
 from engine.limits import Limits
@@ -40,6 +42,7 @@ class Parts:
             throttle=self.throttle,
             attempts=self.attempts,
             exempt=networks_of((), ""),
+            clock=Clock(time.time, time.monotonic),
             limits=limits,
         )
 
