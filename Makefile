@@ -29,7 +29,7 @@ check: $(PROJECT) $(DONE)/test ## formatting, lint, types
 	$(BIN)/mypy
 
 test: check ## everything that CI runs (ARGS="-k name" narrows it)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 gate: $(PROJECT) $(DONE)/bench ## native against reference; fails where native does not earn its place
 	$(BIN)/python -m pytest -p benchmark --quiet bench/test_gate.py
