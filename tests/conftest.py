@@ -18,7 +18,7 @@ CI = os.environ.get("CI") == "true"
 
 hypothesis.settings.register_profile("keyturn", deadline=None, derandomize=CI)
 hypothesis.settings.register_profile("short", deadline=None, derandomize=CI, max_examples=25)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=2000)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("keyturn")
 
 # Debian package (.ci/apt-packages) -> the program that a test runs.
