@@ -28,6 +28,7 @@ struct eng_sessions {
     uint32_t records_count, records_room;
     uint32_t free_record;
     uint32_t used;
+    uint8_t taken_over[UINT8_MAX]; /* the note of the session that was taken over last */
 };
 
 static uint64_t handle_of(const struct eng_sessions *sessions, uint32_t number)
@@ -245,6 +246,15 @@ static void leave(struct eng_sessions *sessions, uint32_t number)
     sessions->used--;
 }
 
+/* The new session's note takes the place of the old one's. */
+static void keep_note(struct eng_sessions *sessions, struct eng_session *taken_over)
+{
+    if (taken_over->note_len == 0)
+        return;
+    memcpy(sessions->taken_over, taken_over->note, taken_over->note_len);
+    taken_over->note = sessions->taken_over;
+}
+
 uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
                              const struct eng_session *session, struct eng_session *taken_over)
 {
@@ -263,9 +273,7 @@ uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *devic
         return 0;
 
     record = &sessions->records[number];
-    /* The note of what is taken over is gone with it: who asked for that has asked before. */
-    taken_over->note = NULL;
-    taken_over->note_len = 0;
+    keep_note(sessions, taken_over);
     if (!set_note(record, session->note, session->note_len)) {
         if (taken_over->handle == 0)
             leave(sessions, number);

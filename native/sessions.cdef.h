@@ -21,7 +21,7 @@ struct eng_sessions *eng_sessions_open(const uint8_t *key);
 void eng_sessions_close(struct eng_sessions *sessions);
 size_t eng_sessions_count(const struct eng_sessions *sessions);
 
-/* Enter the device's session, device_id of 1 to 255 bytes, and tell the one that it takes over (without its note). The new handle, 0 where
+/* Enter the device's session, device_id of 1 to 255 bytes, and tell the one that it takes over. The new handle, 0 where
  * memory is short: then everything is as before. */
 uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
                              const struct eng_session *session, struct eng_session *taken_over);

@@ -116,7 +116,7 @@ class NativeSessions:
     def attach(
         self, device_id: bytes, front: int, connection: int, since: float, note: bytes = b""
     ) -> NativeSession | None:
-        """Enter a session; the one it takes over, without its note. MemoryError, and everything is as before."""
+        """Enter a session; the one it takes over. MemoryError, and everything is as before."""
         held = _native.ffi.from_buffer("uint8_t[]", note)
         session = _native.ffi.new(
             "struct eng_session *",

@@ -8,7 +8,19 @@ from engine.gate.compiled_front import NativeSession, NativeSessions
 from engine.session.table import Front, Session
 from engine.verdict.outcome import ProvedBy
 
-_read_proof = msgspec.msgpack.Decoder(ProvedBy).decode
+_CONNECTION_MASK = 0xFFFF_FFFF_FFFF_FFFF
+"""What C keeps of a connection's number: all of an MQTT front's."""
+
+
+class _Note(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+    """What C keeps of a session and does not read: the number's other bits (a registration has 80), and the proof."""
+
+    high_bits: int = 0
+    proved_by: ProvedBy | None = None
+
+
+_NOTHING = _Note()
+_read_note = msgspec.msgpack.Decoder(_Note).decode
 
 
 class NativeSessionTable:
@@ -34,14 +46,17 @@ class NativeSessionTable:
     def handle_of(self, device_id: str, front: Front, connection: int) -> int:
         """C's handle of the device's session; 0 unless it is this connection's."""
         session = self.native.find(device_id.encode())
-        is_its_own = session is not None and self._is_of(session, front, connection)
-        return session.handle if session is not None and is_its_own else 0
+        if session is None or self._fronts[session.front] is not front or _told(session)[0] != connection:
+            return 0
+        return session.handle
 
     def attach(self, device_id: str, session: Session) -> Session | None:
         """As SessionTable.attach."""
         number = self.number_of(session.front)
-        note = b"" if session.proved_by is None else msgspec.msgpack.encode(session.proved_by)
-        return self._told(self.native.attach(device_id.encode(), number, session.connection, session.since, note))
+        note = _Note(session.connection >> 64, session.proved_by)
+        told = b"" if note == _NOTHING else msgspec.msgpack.encode(note)
+        low_bits = session.connection & _CONNECTION_MASK
+        return self._session(self.native.attach(device_id.encode(), number, low_bits, session.since, told))
 
     def detach(self, device_id: str, front: Front, connection: int) -> bool:
         """As SessionTable.detach."""
@@ -50,7 +65,7 @@ class NativeSessionTable:
 
     def find(self, device_id: str) -> Session | None:
         """As SessionTable.find."""
-        return self._told(self.native.find(device_id.encode()))
+        return self._session(self.native.find(device_id.encode()))
 
     def device_ids(self) -> Sequence[str]:
         """As SessionTable.device_ids."""
@@ -59,11 +74,14 @@ class NativeSessionTable:
     def __len__(self) -> int:
         return len(self.native)
 
-    def _is_of(self, session: NativeSession, front: Front, connection: int) -> bool:
-        return self._fronts[session.front] is front and session.connection == connection
-
-    def _told(self, session: NativeSession | None) -> Session | None:
+    def _session(self, session: NativeSession | None) -> Session | None:
         if session is None:
             return None
-        proved_by = _read_proof(session.note) if session.note else None
-        return Session(self._fronts[session.front], session.connection, session.since, proved_by)
+        connection, proved_by = _told(session)
+        return Session(self._fronts[session.front], connection, session.since, proved_by)
+
+
+def _told(session: NativeSession) -> tuple[int, ProvedBy | None]:
+    """The whole number of the connection, and what proved the session."""
+    note = _read_note(session.note) if session.note else _NOTHING
+    return note.high_bits << 64 | session.connection, note.proved_by

@@ -18,7 +18,7 @@ from engine.errors import StoreUnavailable, UsageError
 def raising(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     """Make `keyturn gate` raise it: the one command whose work is a single call."""
 
-    def fail() -> None:
+    def fail(_offered: object) -> None:
         raise fault
 
     monkeypatch.setattr("engine.cli.gate.take_record", fail)

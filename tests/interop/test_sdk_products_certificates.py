@@ -1,6 +1,5 @@
 """The unmodified huaweicloudsdkiotda drives every operation on products and certificates, and reads its own models."""
 
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,8 @@ from tests.helpers.sdk import MODES, Mode, call
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
+VERIFY_CODE = "1ac730fe-f557-499b-8cb7-5d9a02b50518"
+"""Of the document's example."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "certificates.md"
 FIELDS = ("certificate_id", "cn_name", "owner", "status", "verify_code", "create_date", "effective_date", "expiry_date")
 
@@ -38,26 +39,28 @@ def fields_of(model: Any) -> dict[str, Any]:
     return {field: getattr(model, field) for field in model.openapi_types}
 
 
-def run_documented(heading: str, directory: Path, **environment: str) -> None:
-    """Run the openssl lines that docs/certificates.md has under this heading."""
-    section = DOCUMENT.read_text("utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    blocks = [block for block in section.split("\n\n") if block.startswith("    openssl ")]
-    assert blocks
-    for block in blocks:
-        run = ["sh", "-e", "-c", block]
-        subprocess.run(run, check=True, capture_output=True, cwd=directory, env=os.environ | environment)
+def run_documented(of: str, directory: Path, **replaced: str) -> None:
+    """Run the openssl lines of docs/certificates.md that make this file, with words of the example replaced."""
+    text = DOCUMENT.read_text("utf-8")
+    blocks = [block for block in text.split("\n\n") if block.startswith("    openssl ") and f"-out {of}" in block]
+    (block,) = blocks
+    lines = block.partition("    keyturn ")[0]
+    for word, by in replaced.items():
+        lines = lines.replace(word, by)
+    run = ["sh", "-e", "-c", lines]
+    subprocess.run(run, check=True, capture_output=True, cwd=directory)
 
 
 def make_ca(directory: Path) -> str:
     """A device CA as the documentation makes one; its PEM."""
-    run_documented("Make a CA", directory)
+    run_documented("ca.pem", directory)
     return (directory / "ca.pem").read_text()
 
 
 def issue(directory: Path, common_name: str) -> str:
     """What the CA issues to this name, as the documentation does; its PEM."""
-    run_documented("Prove that you hold its key", directory, VERIFY_CODE=common_name)
-    return (directory / "verify.pem").read_text()
+    run_documented("verification.pem", directory, **{VERIFY_CODE: common_name})
+    return (directory / "verification.pem").read_text()
 
 
 def a_service() -> sdk.ServiceCapability:

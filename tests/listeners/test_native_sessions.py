@@ -59,8 +59,17 @@ def test_session_keeps_what_proved_it(table: SessionTable) -> None:
     front, proof = SilentFront(), ProvedBy("p" * 32, bytes(range(32)), bytes(reversed(range(32))))
     table.attach("pump", Session(front, 1, 0.0, proof))
     assert table.find("pump") == Session(front, 1, 0.0, proof)
-    table.attach("pump", Session(front, 2, 0.0))
+    assert table.attach("pump", Session(front, 2, 0.0)) == Session(front, 1, 0.0, proof)
     assert table.find("pump") == Session(front, 2, 0.0)
+
+
+def test_registration_has_a_longer_number_than_a_connection(table: SessionTable) -> None:
+    front, number = SilentFront(), (1 << 80) - 3
+    table.attach("meter", Session(front, number, 0.0))
+    assert table.find("meter") == Session(front, number, 0.0)
+    assert not table.detach("meter", front, number & 0xFFFF_FFFF_FFFF_FFFF)
+    assert table.attach("meter", Session(front, 7, 0.0)) == Session(front, number, 0.0)
+    assert table.detach("meter", front, 7)
 
 
 def test_no_session_is_no_device(table: SessionTable) -> None:

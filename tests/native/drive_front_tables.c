@@ -18,9 +18,6 @@ void eng_tls_connection_close(struct eng_tls_connection *connection) { (void)con
 
 static uint64_t state;
 
-/* No connection here has any TLS. */
-void eng_tls_connection_close(struct eng_tls_connection *connection) { (void)connection; }
-
 static uint64_t dice(uint64_t sides)
 {
     state ^= state << 13;
