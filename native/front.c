@@ -72,7 +72,8 @@ struct eng_front *eng_front_open(int listening, const struct eng_front_settings 
     front->listening = listening;
     front->epoll = front->timer = -1;
     front->timer_ms = UINT64_MAX;
-    front->pending_oldest = front->pending_newest = front->queue = ENG_CONNECTION_NONE;
+    front->pending_oldest = front->pending_newest = ENG_CONNECTION_NONE;
+    front->queue = front->queue_oldest = ENG_CONNECTION_NONE;
     front->now_ms = eng_front_now_ms();
     if (!open_tables(front, exempt) || !open_descriptors(front)) {
         eng_front_close(front);
@@ -255,14 +256,13 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
         eng_front_read(front, slot);
 }
 
-/* The newest first, until the time is up. What is queued meanwhile is the newest. */
+/* Until the time is up. */
 static void work_queue(struct eng_front *front, uint64_t until_ns)
 {
     while (front->queue != ENG_CONNECTION_NONE && front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
-        const uint32_t slot = front->queue;
+        const uint32_t slot = eng_front_take_queued(front);
         const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
-        eng_front_dequeue(front, slot);
         if (connection->state == ENG_CONNECTION_HANDSHAKE)
             eng_front_handshake(front, slot);
         else if (connection->state == ENG_CONNECTION_HEADER_AWAITED)

@@ -15,6 +15,7 @@
 #define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
 #define ENG_FRONT_STORM 16        /* epoll events in one poll that make it linger for more, */
 #define ENG_FRONT_STORM_NS 500000 /* or the time that it took */
+#define ENG_FRONT_OVERLOAD 1024   /* half a second of handshakes: with more waiting, the newest goes first */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
 
@@ -38,9 +39,10 @@ struct eng_front {
     uint32_t pending, pending_oldest, pending_newest;
     uint32_t live;
 
-    /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. The newest is done first:
-     * under overload the oldest have given up already (DESIGN section 6). */
-    uint32_t queue; /* the newest, or ENG_CONNECTION_NONE */
+    /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. The oldest is done
+     * first, but the newest under overload: then the oldest have given up already (DESIGN section 6). */
+    uint32_t queue, queue_oldest; /* the newest and the oldest, or ENG_CONNECTION_NONE */
+    uint32_t queued;
 
     struct eng_front_event *events;
     uint32_t events_count, events_room;
@@ -71,6 +73,9 @@ void eng_front_cut(struct eng_front *front, uint32_t slot);
 /* Do this connection's work before the poll ends, if its time allows, else in the next one. */
 void eng_front_enqueue(struct eng_front *front, uint32_t slot);
 void eng_front_dequeue(struct eng_front *front, uint32_t slot);
+/* The next one to work on, which is out of the queue by this; ENG_CONNECTION_NONE where it is empty. */
+uint32_t eng_front_take_queued(struct eng_front *front);
+ENG_MUST_USE(eng_front_take_queued);
 
 /* front_proxy.c: a connection that must begin with a PROXY header starts; its source may be no balancer, and then it is
  * gone. */
