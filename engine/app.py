@@ -148,7 +148,7 @@ async def open_node(config: Config) -> AsyncIterator[Node]:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(rooms.batches.run)
                 if rooms.native is not None:
-                    rooms.native.tell(rooms.bus, _front_services("", "", rooms))
+                    rooms.native.tell(rooms.bus, rooms.admission.throttle, rooms.attempts, rooms.exempt, rooms.clock)
                     nursery.start_soon(rooms.native.fill)
                     nursery.start_soon(rooms.native.watch_registry, rooms.admission)
                 nursery.start_soon(rooms.reaper.run)
@@ -298,7 +298,7 @@ async def _start_mqtt(
     services = _front_services(name, protocol, rooms)
     proxied = _proxied(name, config)
     front: MqttFront | NativeMqttFront
-    if rooms.native is not None and name in ("mqtt", "mqtts"):
+    if rooms.native is not None and rooms.native.serves(name):
         front = await rooms.native.front(name, services, connect_seconds, proxied, has_tls=protocol == "mqtts")
     else:
         front = MqttFront(name, services, _transports(rooms, config)[name], connect_seconds, proxied)

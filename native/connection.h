@@ -52,7 +52,7 @@ struct eng_connection {
     uint32_t next, previous; /* among the pending, or next among the free */
     uint32_t queue_next, queue_previous;
     uint64_t active_ms;
-    uint64_t deadline_ms;
+    uint64_t deadline_ms; /* of PROXY header, handshake and CONNECT together */
     uint64_t session;
     uint8_t address[16];
     struct eng_held in, out;

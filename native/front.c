@@ -170,15 +170,15 @@ void eng_front_cut(struct eng_front *front, uint32_t slot)
 static void expire(struct eng_front *front, uint32_t slot)
 {
     const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const int is_in_session =
+        connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED;
     uint64_t until;
-    int is_in_session;
 
-    is_in_session = connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED;
     if (!is_in_session || connection->out.len > 0) {
         eng_front_cut(front, slot);
         return;
     }
-    until = connection->active_ms + (uint64_t)(connection->keep_alive_s * front->settings.keep_alive_factor * 1000);
+    until = eng_front_silent_until(front, connection);
     if (until <= front->now_ms)
         eng_front_forget(front, slot);
     else
@@ -366,16 +366,4 @@ void eng_front_count(const struct eng_front *front, struct eng_front_counts *cou
     counts->pending = front->pending;
     counts->live = front->live;
     counts->open = front->connections.open;
-}
-
-int eng_front_peer(const struct eng_front *front, uint64_t name, uint8_t *address, uint16_t *port)
-{
-    uint32_t slot;
-    const struct eng_connection *connection = eng_connections_find(&front->connections, name, &slot);
-
-    if (connection == NULL)
-        return 0;
-    memcpy(address, connection->address, sizeof connection->address);
-    *port = connection->port;
-    return 1;
 }

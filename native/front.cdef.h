@@ -130,6 +130,3 @@ void eng_front_stop(struct eng_front *front);
 uint32_t eng_front_drain(struct eng_front *front, uint32_t most);
 
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts);
-
-/* 1 and the peer's address, 0 where the connection is gone. */
-int eng_front_peer(const struct eng_front *front, uint64_t connection, uint8_t *address, uint16_t *port);

@@ -131,5 +131,8 @@ void eng_front_finish(struct eng_front *front, uint32_t slot, const uint8_t *dat
 int eng_front_watch_for(struct eng_front *front, uint32_t slot, uint32_t events);
 /* A live session starts: the keep-alive runs from now. */
 void eng_front_begin(struct eng_front *front, uint32_t slot);
+/* When a live session has been silent for too long, unless something comes. */
+uint64_t eng_front_silent_until(const struct eng_front *front, const struct eng_connection *connection);
+ENG_MUST_USE(eng_front_silent_until);
 
 #endif

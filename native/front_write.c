@@ -22,14 +22,15 @@ void eng_front_begin(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
     connection->active_ms = front->now_ms;
-    connection->deadline_ms = UINT64_MAX;
-    if (connection->keep_alive_s == 0) {
+    if (connection->keep_alive_s == 0)
         eng_timers_disarm(&front->timers, slot);
-        return;
-    }
-    connection->deadline_ms = front->now_ms +
-                              (uint64_t)(connection->keep_alive_s * front->settings.keep_alive_factor * 1000);
-    eng_timers_arm(&front->timers, slot, connection->deadline_ms);
+    else
+        eng_timers_arm(&front->timers, slot, eng_front_silent_until(front, connection));
+}
+
+uint64_t eng_front_silent_until(const struct eng_front *front, const struct eng_connection *connection)
+{
+    return connection->active_ms + (uint64_t)(connection->keep_alive_s * front->settings.keep_alive_factor * 1000);
 }
 
 int eng_front_write(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len)

@@ -199,11 +199,3 @@ const uint8_t *eng_tls_connection_peer(const struct eng_tls_connection *connecti
     *list_len = connection->peer.list_len;
     return connection->peer.list;
 }
-
-int eng_tls_connection_fingerprint(const struct eng_tls_connection *connection, uint8_t sha256[32])
-{
-    const uint8_t *list = connection->peer.list;
-
-    return list != NULL &&
-           eng_digest(list + 3, (size_t)list[0] << 16 | (size_t)list[1] << 8 | list[2], NULL, 0, sha256);
-}

@@ -41,8 +41,5 @@ const char *eng_tls_connection_server_name(const struct eng_tls_connection *conn
  * NULL where it has sent none. Valid until eng_tls_connection_forget or close. */
 const uint8_t *eng_tls_connection_peer(const struct eng_tls_connection *connection, size_t *list_len);
 
-/* SHA-256 of the leaf. 1 when done, 0 where there is none. */
-int eng_tls_connection_fingerprint(const struct eng_tls_connection *connection, uint8_t sha256[32]);
-
 /* Frees the list of peer: CONNECT is judged. */
 void eng_tls_connection_forget(struct eng_tls_connection *connection);

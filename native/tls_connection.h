@@ -18,7 +18,6 @@ ENG_MUST_USE(eng_tls_connection_fault);
 ENG_MUST_USE(eng_tls_connection_is_resumed);
 ENG_MUST_USE(eng_tls_connection_server_name);
 ENG_MUST_USE(eng_tls_connection_peer);
-ENG_MUST_USE(eng_tls_connection_fingerprint);
 
 enum eng_tls_answer { ENG_TLS_CLOSED = 0, ENG_TLS_WANT_READ = -1, ENG_TLS_WANT_WRITE = -2, ENG_TLS_FAILED = -3 };
 

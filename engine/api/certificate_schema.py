@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from engine.api.problems import ApiProblem, Problem
 from engine.api.schema import END, ID, RECORD_ID, AppId, DeviceId, NodeId, Page, ProductId, compact_time
-from engine.registry.certificates import pem_of
+from engine.registry.certificates import CertificateFault, FaultKind, pem_of
 from engine.registry.crls import crl_pem_of
 from engine.registry.record import CaCertificate, CaCrl, CertificateStatus, Device, DeviceCertificate
 from engine.registry.store import NEWEST
@@ -235,3 +236,15 @@ def _of_device_certificate(certificate: DeviceCertificate) -> dict[str, Any]:
         "fingerprint": certificate.fingerprint.upper(),
         "status": certificate.status.value,
     }
+
+
+_BY_FAULT = {
+    FaultKind.CONTENT: Problem.CERTIFICATE_CONTENT,
+    FaultKind.VERIFY_CODE: Problem.VERIFY_CODE_MISMATCH,
+    FaultKind.PROOF: Problem.PROOF_FAILED,
+}
+
+
+def problem_of(fault: CertificateFault) -> ApiProblem:
+    """A certificate that is not accepted, in the words of the API."""
+    return ApiProblem(_BY_FAULT[fault.kind], fault.why)

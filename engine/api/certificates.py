@@ -4,7 +4,6 @@ When an operation returns, devices are judged by it. A live session goes on, as 
 force_disconnect ends it.
 """
 
-import uuid
 from typing import Annotated, Literal
 
 from litestar import MediaType, Router, delete, get, post, put
@@ -24,23 +23,16 @@ from engine.api.certificate_schema import (
     VerifyCertificate,
     certificate_answer,
     certificate_detail_answer,
+    problem_of,
 )
 from engine.api.changes import audit_entry, change_certificates
 from engine.api.problems import ApiProblem, Problem, raise_refusal
 from engine.api.schema import DEFAULT_APP, ID, ProjectIdPath, page_of
 from engine.api.services import ApiServices, ServicesOf
-from engine.registry.certificates import CertificateFault, FaultKind, check_proof, read_device_ca
+from engine.registry.certificates import CertificateFault, check_proof, read_device_ca, unverified_ca
 from engine.registry.record import CaCertificate
 from engine.registry.store import PageRequest
 from engine.registry.store_certificates import CaUpdate
-
-_VERIFY_CODE_BYTES = 16
-"""A UUID, as the reference service's."""
-_BY_FAULT = {
-    FaultKind.CONTENT: Problem.CERTIFICATE_CONTENT,
-    FaultKind.VERIFY_CODE: Problem.VERIFY_CODE_MISMATCH,
-    FaultKind.PROOF: Problem.PROOF_FAILED,
-}
 
 CertificateIdPath = Annotated[str, PathParameter(description="The device CA certificate.")]
 AppIdQuery = Annotated[str | None, QueryParameter(max_length=36, pattern=ID, description="The resource space.")]
@@ -60,19 +52,14 @@ async def add_certificate(
     now = services.clock.wall()
     ca = read_device_ca(data.content, now)
     if isinstance(ca, CertificateFault):
-        raise _problem_of(ca)
-    certificate = CaCertificate(
+        raise problem_of(ca)
+    certificate = unverified_ca(
+        ca,
         certificate_id=await services.store.allocate_record_id(now),
         project_id=project_id,
         app_id=data.app_id or DEFAULT_APP,
-        der=ca.der,
-        fingerprint=ca.fingerprint,
-        common_name=ca.common_name,
-        owner=ca.owner,
-        effective_at=ca.effective_at,
-        expires_at=ca.expires_at,
-        verify_code=str(uuid.UUID(bytes=services.randomness(_VERIFY_CODE_BYTES), version=4)),
-        created_at=int(now),
+        random=services.randomness,
+        now=now,
     )
     audit = audit_entry(
         services,
@@ -156,7 +143,7 @@ async def check_certificate(
     certificate = await find_certificate(services, project_id, certificate_id)
     fault = check_proof(data.verify_content, certificate, services.clock.wall())
     if fault is not None:
-        raise _problem_of(fault)
+        raise problem_of(fault)
     audit = audit_entry(services, caller, "certificate.verify", certificate_id)
     change = services.store.certificates.verify_ca(project_id, certificate_id, audit)
     await change_certificates(services, project_id, change)
@@ -192,10 +179,6 @@ async def find_certificate(services: ApiServices, project_id: str, certificate_i
     if certificate_id not in certificates:
         raise ApiProblem(Problem.CERTIFICATE_ABSENT)
     return certificates[certificate_id]
-
-
-def _problem_of(fault: CertificateFault) -> ApiProblem:
-    return ApiProblem(_BY_FAULT[fault.kind], fault.why)
 
 
 certificates_router = Router(

@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +14,7 @@ from engine.api.certificate_schema import (
     CertificateDetailAnswer,
     certificate_answer,
     certificate_detail_answer,
+    problem_of,
 )
 from engine.api.problems import ApiProblem, Problem, problem_body, raise_refusal
 from engine.api.schema import DEFAULT_APP
@@ -22,17 +22,12 @@ from engine.cli.client import ApiClient, ApiRefusal, open_client, segment
 from engine.cli.offline import OfflineRegistry
 from engine.node.certificates import Issued, issue_proof
 from engine.node.data_directory import running_node
-from engine.registry.certificates import CertificateFault, FaultKind, check_proof, read_device_ca
+from engine.registry.certificates import CertificateFault, check_proof, read_device_ca, unverified_ca
 from engine.registry.record import CaCertificate
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import PageRequest
 
 _PATH = "/certificates"
-_BY_FAULT = {
-    FaultKind.CONTENT: Problem.CERTIFICATE_CONTENT,
-    FaultKind.VERIFY_CODE: Problem.VERIFY_CODE_MISMATCH,
-    FaultKind.PROOF: Problem.PROOF_FAILED,
-}
 
 
 class DeviceCas(Protocol):
@@ -108,22 +103,17 @@ class StoreDeviceCas:
         now = self._registry.now()
         ca = read_device_ca(content, now)
         if isinstance(ca, CertificateFault):
-            raise _refusal(_BY_FAULT[ca.kind], ca.why)
-        code = str(uuid.UUID(bytes=os.urandom(16), version=4))
+            with _as_refusals():
+                raise problem_of(ca)
 
         async def adding(store: SqliteStore) -> CaCertificate:
-            certificate = CaCertificate(
+            certificate = unverified_ca(
+                ca,
                 certificate_id=await store.allocate_record_id(now),
                 project_id=self._project_id,
                 app_id=DEFAULT_APP,
-                der=ca.der,
-                fingerprint=ca.fingerprint,
-                common_name=ca.common_name,
-                owner=ca.owner,
-                effective_at=ca.effective_at,
-                expires_at=ca.expires_at,
-                verify_code=code,
-                created_at=int(now),
+                random=os.urandom,
+                now=now,
             )
             detail = {"fingerprint": ca.fingerprint, "cn_name": ca.common_name}
             audit = self._registry.audit("certificate.create", certificate.certificate_id, detail)
@@ -147,10 +137,10 @@ class StoreDeviceCas:
     def verify(self, certificate_id: str, content: str) -> None:
         """See DeviceCas."""
         fault = check_proof(content, self._find(certificate_id), self._registry.now())
-        if fault is not None:
-            raise _refusal(_BY_FAULT[fault.kind], fault.why)
         audit = self._registry.audit("certificate.verify", certificate_id)
         with _as_refusals():
+            if fault is not None:
+                raise problem_of(fault)
             raise_refusal(
                 self._registry.use(lambda store: store.certificates.verify_ca(self._project_id, certificate_id, audit))
             )

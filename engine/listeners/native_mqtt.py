@@ -76,7 +76,7 @@ class NativeMqttFront:
         connect_seconds: float,
         proxied: Proxied | None = None,
     ) -> None:
-        self.name = self._name = name
+        self.name = name
         self._services = services
         self._limits = services.limits
         self._shared = shared
@@ -203,7 +203,7 @@ class NativeMqttFront:
         if counts.accept_failures != before.accept_failures and self._services.repeats.is_due(
             f"accept {counts.accept_errno}"
         ):
-            _log.warning("accept failed", listener=self._name, error=os.strerror(counts.accept_errno))
+            _log.warning("accept failed", listener=self.name, error=os.strerror(counts.accept_errno))
 
     def _take(self, front: NativeFront, events: Sequence[FrontEvent]) -> list[_Asked]:
         claims: list[_Asked] = []
@@ -234,7 +234,7 @@ class NativeMqttFront:
         self._services.metrics.handshake_failed(fault)
         if self._services.repeats.is_due(f"handshake {fault.value}"):
             address = _peer_of(event, self._services.exempt).address
-            _log.info("handshake failed", listener=self._name, reason=fault.value, address=address)
+            _log.info("handshake failed", listener=self.name, reason=fault.value, address=address)
 
     # CONNECT
 
@@ -258,7 +258,7 @@ class NativeMqttFront:
         services.metrics.verdict(refused.reason, 0.0)
         if refused.device_id is not None:
             now = services.clock.wall()
-            services.attempts.record(refused.device_id, refused.reason, peer.address, peer.prefix, self._name, now)
+            services.attempts.record(refused.device_id, refused.reason, peer.address, peer.prefix, self.name, now)
 
     def _refuse(self, connection: int, conversation: MqttConversation) -> None:
         self._refusals.append((connection, conversation.data_to_send()))
@@ -302,7 +302,7 @@ class NativeMqttFront:
         if is_busy or services.health.is_lagging:
             return [Rejected(Reason.SERVER_BUSY)] * len(claims)
         return await services.admission.admit(
-            [Request(asked.claim, asked.peer, self._name, self, asked.connection) for asked in claims]
+            [Request(asked.claim, asked.peer, self.name, self, asked.connection) for asked in claims]
         )
 
     def _answer(self, front: NativeFront, asked: _Asked, outcome: Outcome) -> None:
@@ -358,7 +358,7 @@ class NativeMqttFront:
 
     def _log_bug(self) -> None:
         if self._services.repeats.is_due("native front"):
-            _log.exception("a connection failed; this is a bug", listener=self._name)
+            _log.exception("a connection failed; this is a bug", listener=self.name)
 
 
 def _balancers(proxied: Proxied) -> Balancers:

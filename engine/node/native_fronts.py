@@ -7,7 +7,8 @@ from pathlib import Path
 import structlog
 import trio
 
-from engine.config import Config
+from engine.clock import Clock
+from engine.config import Config, Network
 from engine.gate.compiled import ChainVerifier, library_version
 from engine.gate.compiled_front import Seen
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
@@ -18,10 +19,12 @@ from engine.listeners.native_mqtt import NativeMqttFront, Shared
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_tls import NativeTls
 from engine.listeners.proxy import Proxied
+from engine.listeners.throttle import Throttle
 from engine.node.known_good import KnownGood
 from engine.node.local import LocalBus
 from engine.node.sights import Sights
 from engine.node.ticket_root import TICKET_ROOT_FILE, read_ticket_root
+from engine.observe.attempts import Attempts
 from engine.registry.sealing import Sealer
 from engine.registry.store import Store
 
@@ -67,6 +70,10 @@ class NativeFronts:
             _ticket_root(config.data, sealer),
         )
 
+    def serves(self, name: str) -> bool:
+        """Whether this listener gets a native front."""
+        return name in LISTENERS
+
     @property
     def pending(self) -> int:
         """Connections of these fronts whose device is not known yet."""
@@ -82,16 +89,18 @@ class NativeFronts:
         self.fronts.append(front)
         return front
 
-    def tell(self, bus: LocalBus, services: FrontServices) -> None:
+    def tell(
+        self, bus: LocalBus, throttle: Throttle, attempts: Attempts, exempt: tuple[Network, ...], clock: Clock
+    ) -> None:
         """Whom to tell of the devices that C has accepted."""
         self._sights = Sights(
             seen=self._seen,
             listener=self._listener,
             bus=bus,
-            throttle=services.admission.throttle,
-            attempts=services.attempts,
-            exempt=services.exempt,
-            clock=services.clock,
+            throttle=throttle,
+            attempts=attempts,
+            exempt=exempt,
+            clock=clock,
             limits=self._limits,
         )
 
@@ -120,7 +129,7 @@ def _ticket_root(data: Path, sealer: Sealer) -> bytes | None:
     """None, and no tickets, where the file cannot be written, which must not keep devices out, and on OpenSSL.
 
     OpenSSL 3.0 reads the session that it puts into a ticket anew, the peer's certificate included (259 us), so that to
-    give a ticket costs what resuming saves: docs/native-front.md has the figures.
+    give a ticket costs what resuming saves (docs/operations.md, Tickets).
     """
     if not library_version().startswith("AWS-LC"):
         return None

@@ -7,6 +7,7 @@ algorithms is ours, because not every library that may verify a chain later has 
 import enum
 import hashlib
 import re
+import uuid
 
 import msgspec
 from cryptography import x509
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from engine.registry.record import CaCertificate, DeviceCertificate
+from engine.registry.sealing import Random
 
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 """What `cryptography` raises for content that it cannot read, when it is loaded or when a field is asked for."""
@@ -54,6 +56,29 @@ class DeviceCa(msgspec.Struct, frozen=True):
     owner: str | None
     effective_at: int
     expires_at: int
+
+
+_VERIFY_CODE_BYTES = 16
+"""A UUID, as the reference service's."""
+
+
+def unverified_ca(
+    ca: DeviceCa, *, certificate_id: str, project_id: str, app_id: str, random: Random, now: float
+) -> CaCertificate:
+    """The record of a CA that was just uploaded: its owner has yet to sign the verify code, which is made here."""
+    return CaCertificate(
+        certificate_id=certificate_id,
+        project_id=project_id,
+        app_id=app_id,
+        der=ca.der,
+        fingerprint=ca.fingerprint,
+        common_name=ca.common_name,
+        owner=ca.owner,
+        effective_at=ca.effective_at,
+        expires_at=ca.expires_at,
+        verify_code=str(uuid.UUID(bytes=random(_VERIFY_CODE_BYTES), version=4)),
+        created_at=int(now),
+    )
 
 
 def read_device_ca(content: str, now: float) -> DeviceCa | CertificateFault:

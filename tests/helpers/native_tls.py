@@ -85,11 +85,6 @@ class Connection:
             data = data[size:]
         return tuple(found)
 
-    @property
-    def fingerprint(self) -> bytes | None:
-        digest = _native.ffi.new("uint8_t[32]")
-        return bytes(digest) if _native.lib.eng_tls_connection_fingerprint(self._pointer, digest) else None
-
 
 class Shaken(NamedTuple):
     """How a handshake with Python's ssl went: its last answer, and the fault of the client."""

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
+#include "front_internal.h"
 #include "prefixes.h"
 #include "sessions.h"
 #include "timers.h"
@@ -227,6 +227,32 @@ static void drive_sessions(void)
     eng_sessions_close(sessions);
 }
 
+/* A front whose queue alone is used: the oldest first, the newest while more wait than ENG_FRONT_OVERLOAD. */
+static void drive_queue(void)
+{
+    enum { WAITING = ENG_FRONT_OVERLOAD + 2 };
+    static struct eng_front front;
+    uint32_t slots[WAITING];
+
+    front.queue = front.queue_oldest = ENG_CONNECTION_NONE;
+    check(eng_connections_open(&front.connections, WAITING + 1), "memory");
+    for (int i = 0; i < WAITING; i++) {
+        slots[i] = eng_connections_take(&front.connections);
+        eng_front_enqueue(&front, slots[i]);
+        eng_front_enqueue(&front, slots[i]);
+    }
+    check(front.queued == WAITING, "who waits already waits twice");
+    check(eng_front_take_queued(&front) == slots[WAITING - 1], "under overload the newest is not first");
+    check(eng_front_take_queued(&front) == slots[WAITING - 2], "under overload the newest is not first");
+    check(eng_front_take_queued(&front) == slots[0], "without it the oldest is not first");
+    eng_front_dequeue(&front, slots[1]);
+    eng_front_dequeue(&front, slots[WAITING - 3]);
+    for (int i = 2; i < WAITING - 3; i++)
+        check(eng_front_take_queued(&front) == slots[i], "the order is lost");
+    check(front.queued == 0 && eng_front_take_queued(&front) == ENG_CONNECTION_NONE, "an empty queue has somebody");
+    eng_connections_close(&front.connections);
+}
+
 int main(int argc, char **argv)
 {
     state = 0x9e3779b97f4a7c15 ^ (argc > 1 ? strtoull(argv[1], NULL, 10) : 0);
@@ -235,5 +261,6 @@ int main(int argc, char **argv)
     drive_connections();
     drive_held();
     drive_sessions();
+    drive_queue();
     return 0;
 }

@@ -98,7 +98,6 @@ static void echo(struct eng_tls_connection *connection, int descriptor)
 static void serve(struct eng_tls_context *context, int descriptor, int is_last)
 {
     struct eng_tls_connection *connection = eng_tls_connection_open(context, descriptor);
-    uint8_t sha256[32];
     size_t list_len;
     int answer;
 
@@ -109,7 +108,7 @@ static void serve(struct eng_tls_context *context, int descriptor, int is_last)
     while ((answer = eng_tls_connection_handshake(connection, time(NULL))) == ENG_TLS_WANT_READ ||
            answer == ENG_TLS_WANT_WRITE)
         wait_for(descriptor, answer);
-    if ((eng_tls_connection_peer(connection, &list_len) != NULL) != eng_tls_connection_fingerprint(connection, sha256))
+    if ((eng_tls_connection_peer(connection, &list_len) != NULL) != (list_len > 0))
         exit(8);
     printf("%d %d %d %zu\n", answer, eng_tls_connection_fault(connection), eng_tls_connection_is_resumed(connection),
            list_len);

@@ -9,7 +9,7 @@ from build import WARNINGS
 
 ROOT = Path(__file__).parents[2]
 SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-SOURCES = ("timers.c", "prefixes.c", "connection.c", "sessions.c", "siphash.c")
+SOURCES = ("front_queue.c", "timers.c", "prefixes.c", "connection.c", "sessions.c", "siphash.c")
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ class TestTaken:
         again = server.shake(context, device, session=session_of(first))
         assert (again.answer, again.server.is_resumed, again.client.session_reused) == (1, True, True)
         assert again.server.peer == first.server.peer == (DEVICE.der, INTERMEDIATE.der)
-        assert again.server.fingerprint == first.server.fingerprint
+        assert again.server.peer == first.server.peer
         assert again.server.server_name == "localhost"
 
     def test_renewed_ticket_is_as_good(self, server: Server, device: ssl.SSLContext) -> None:

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from engine.gate import compiled_table
+from engine.gate.compiled import library_version
 from engine.node import native_fronts
 from tests.conformance.conftest import SECRET, connect_as
 from tests.helpers.mqtt_packets import PINGREQ
@@ -105,3 +106,17 @@ async def test_node_without_memory_for_the_table_asks_python_and_says_so(
         assert await site.total("keyturn_known_good") == 0.0
         assert await site.total("keyturn_verdicts") == 2.0
     assert "every CONNECT takes the long way" in capsys.readouterr().out
+
+
+async def test_every_series_of_the_metrics_names_its_listener(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        url = f"http://{site.running.addresses['api']}/metrics"
+        text = await trio.to_thread.run_sync(lambda: urllib.request.urlopen(url).read().decode())
+    assert 'listener="mqtt"' in text
+    assert 'listener=""' not in text
+
+
+async def test_tickets_are_given_where_they_cost_less_than_they_save(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        await site.connect("mqtts")
+    assert (tmp_path / "data" / "tickets.root").exists() is library_version().startswith("AWS-LC")

@@ -1,6 +1,5 @@
 """Real sights of a native front, told to a real throttle and the attempts."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -33,6 +32,7 @@ class Listening(RecordingBus):
 
 class Parts:
     def __init__(self, seen: Seen, **bounds: int) -> None:
+        self.now = float(STAMP_AT)
         limits = Limits(**bounds)  # type: ignore[arg-type]
         self.bus, self.throttle, self.attempts = Listening(), Throttle(limits), Attempts(limits)
         self.sights = Sights(
@@ -42,7 +42,7 @@ class Parts:
             throttle=self.throttle,
             attempts=self.attempts,
             exempt=networks_of((), ""),
-            clock=Clock(time.time, time.monotonic),
+            clock=Clock(lambda: self.now, lambda: self.now),
             limits=limits,
         )
 
@@ -82,3 +82,15 @@ def test_so_many_are_told_at_a_time_and_all_of_them_at_the_end(front: PolledFron
     assert sorted(activation.device_id for activation in parts.bus.seen) == NAMES
     parts.sights.collect(is_last=True)
     assert len(parts.bus.seen) == len(NAMES)
+
+
+def test_device_that_was_told_of_waits_for_the_pause_to_end_and_is_not_lost(front: PolledFront) -> None:
+    parts = Parts(front.seen, seen_pause_seconds=60)
+    for waited, told in ((0, 1), (59, 1), (60, 2)):
+        parts.now = STAMP_AT + waited
+        front.live("d1")
+        parts.sights.collect(is_last=False)
+        assert len(parts.bus.seen) == told
+    front.live("d1")
+    parts.sights.collect(is_last=True)
+    assert len(parts.bus.seen) == 3
