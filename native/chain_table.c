@@ -1,12 +1,7 @@
-/* The API level at which SHA256_Init and the like carry no deprecation: see secret.c. */
-#define OPENSSL_API_COMPAT 10101
-
 #include "chain_table.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/sha.h>
 
 #define WAYS 8
 
@@ -67,13 +62,4 @@ void *eng_table_place(struct eng_table *table, const uint8_t key[ENG_DIGEST_BYTE
     memcpy(least->key, key, ENG_DIGEST_BYTES);
     least->used = ++table->uses;
     return least;
-}
-
-int eng_digest(const uint8_t *first, size_t first_len, const uint8_t *second, size_t second_len,
-               uint8_t digest[ENG_DIGEST_BYTES])
-{
-    SHA256_CTX hash;
-
-    return SHA256_Init(&hash) & SHA256_Update(&hash, first, first_len) & SHA256_Update(&hash, second, second_len) &
-           SHA256_Final(digest, &hash);
 }

@@ -4,9 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "digest.h"
 #include "must_use.h"
-
-#define ENG_DIGEST_BYTES 32
 
 /* Every entry begins with this; used 0: it is free. */
 struct eng_table_entry {
@@ -39,10 +38,5 @@ ENG_MUST_USE(eng_table_find);
  * the caller's to release. NULL where the table has no room at all. */
 void *eng_table_place(struct eng_table *table, const uint8_t key[ENG_DIGEST_BYTES]);
 ENG_MUST_USE(eng_table_place);
-
-/* SHA-256 of two pieces, one after the other. 1 when done. */
-int eng_digest(const uint8_t *first, size_t first_len, const uint8_t *second, size_t second_len,
-               uint8_t digest[ENG_DIGEST_BYTES]);
-ENG_MUST_USE(eng_digest);
 
 #endif

@@ -11,6 +11,7 @@ static const uint64_t magic = 0x316c62617464656b; /* "kedtabl1" */
 struct header {
     uint64_t magic;
     uint32_t entries;
+    _Atomic uint64_t trust;
 };
 
 /* The power of two that leaves at least a third of the slots empty: about two slots are looked at for a device that is
@@ -34,6 +35,7 @@ static void place(struct eng_credential_layout *layout, uint32_t entries)
     uint8_t *start = layout->file.map;
     uint32_t slots = slots_for(entries);
 
+    layout->trust = &((struct header *)layout->file.map)->trust;
     layout->entry_count = entries;
     layout->slot_mask = slots - 1;
     layout->slots = (eng_slot *)(void *)(start + HEADER_BYTES);
@@ -53,6 +55,7 @@ int eng_credential_layout_create(uint32_t entries, struct eng_credential_layout 
     header = layout->file.map;
     header->magic = magic;
     header->entries = entries;
+    header->trust = 1;
     place(layout, entries);
     return 1;
 }

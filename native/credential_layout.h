@@ -34,6 +34,7 @@ struct eng_credential_layout {
     struct eng_memory_file file;
     eng_slot *slots;
     struct eng_entry *entries;
+    _Atomic uint64_t *trust; /* grows whenever what certificates proved is to be judged anew */
     uint32_t slot_mask, entry_count;
 };
 

@@ -8,7 +8,7 @@
 
 #include "credential_layout.h"
 
-enum { LIVE = 1, CHECKED_STAMP_SEEN = 2, HAS_PRIMARY = 4, HAS_SECONDARY = 8 };
+enum { LIVE = 1, CHECKED_STAMP_SEEN = 2, HAS_PRIMARY = 4, HAS_SECONDARY = 8, CERTIFIED = 16 };
 
 /* Words FACTS of an entry. All zero where the entry is not live. */
 struct facts {
@@ -16,6 +16,7 @@ struct facts {
     uint8_t record_id[ENG_RECORD_ID_BYTES];
 };
 _Static_assert(sizeof(struct facts) == 2 * sizeof(uint64_t), "two words of an entry");
+_Static_assert(sizeof(struct eng_credential_proof) <= ENG_CREDENTIAL_SECRETS_BYTES, "in the place of the secrets");
 _Static_assert(sizeof(struct eng_entry) == ENG_ENTRY_WORDS * sizeof(uint64_t), "an entry is its words");
 
 struct eng_credential_table {
@@ -133,9 +134,10 @@ static void write_nonce(uint32_t index, uint64_t version, uint8_t nonce[ENG_CRED
     memcpy(nonce + sizeof index, &version, sizeof version);
 }
 
-/* What the seal binds to the secrets: whose they are, and all else that the entry says. */
+/* What the seal binds to what it hides: whose it is, all else that the entry says, and (CERTIFIED among the facts) by
+ * which certificates and under which trust. */
 struct associated {
-    uint8_t bytes[3 * sizeof(uint64_t) + ENG_DEVICE_ID_BYTES];
+    uint8_t bytes[3 * sizeof(uint64_t) + sizeof(uint64_t) + ENG_DIGEST_BYTES + ENG_DEVICE_ID_BYTES];
     size_t len;
 };
 
@@ -151,7 +153,23 @@ static struct associated associate(const uint8_t *device_id, size_t device_id_le
     return associated;
 }
 
-/* Seal both secrets into the words. 1 when done. */
+/* 1 when done. */
+static int associate_list(struct associated *associated, uint64_t trust, const uint8_t *list, size_t list_len)
+{
+    memcpy(associated->bytes + associated->len, &trust, sizeof trust);
+    associated->len += sizeof trust;
+    if (!eng_digest(list, list_len, NULL, 0, associated->bytes + associated->len))
+        return 0;
+    associated->len += ENG_DIGEST_BYTES;
+    return 1;
+}
+
+static uint64_t trust_of(const struct eng_credential_table *table)
+{
+    return atomic_load_explicit(table->layout.trust, memory_order_acquire);
+}
+
+/* Seal the secrets, or what is in their place, into the words. 1 when done. */
 static int seal(struct eng_credential_table *table, uint32_t index, const struct associated *associated,
                 const struct eng_credential_secrets *secrets, uint64_t words[ENG_ENTRY_WORDS])
 {
@@ -209,47 +227,91 @@ static void keep(const uint8_t *secret, size_t secret_len, uint8_t flag, uint8_t
     memcpy(place, secret, secret_len);
 }
 
+/* What is put, but for its place: `hidden` is sealed, bound to the list where certificates prove the device. */
+struct entry_content {
+    struct facts facts;
+    uint64_t generation;
+    struct eng_credential_secrets hidden;
+    const uint8_t *list;
+    size_t list_len;
+};
+
+static int write_entry(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
+                       const struct entry_content *content, const struct place *place)
+{
+    uint64_t words[ENG_ENTRY_WORDS] = {0};
+    struct associated associated;
+
+    words[ENG_WORD_GENERATION] = content->generation;
+    memcpy(&words[ENG_WORD_HASH], place->hash, sizeof place->hash);
+    memcpy(&words[ENG_WORD_FACTS], &content->facts, sizeof content->facts);
+    associated = associate(device_id, device_id_len, words);
+    if (content->list != NULL && !associate_list(&associated, trust_of(table), content->list, content->list_len))
+        return 0;
+    if (!seal(table, place->index, &associated, &content->hidden, words))
+        return 0;
+
+    if (!place->is_there)
+        take_free(table);
+    eng_entry_write(&table->layout.entries[place->index], words);
+    if (!place->is_there)
+        atomic_store(&table->layout.slots[place->slot], place->hash[0] >> 32 << 32 | (place->index + 1));
+    return 1;
+}
+
+static int put(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
+               const struct entry_content *content)
+{
+    struct place place;
+
+    if (!is_valid_id(device_id_len))
+        return refuse(table, device_id, device_id_len);
+    place = locate(table, device_id, device_id_len);
+    if (!place.is_there)
+        place.index = next_free(table);
+    if (place.index >= table->layout.entry_count || !write_entry(table, device_id, device_id_len, content, &place))
+        return refuse(table, device_id, device_id_len);
+    return 1;
+}
+
 int eng_credential_table_put(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
                              const uint8_t record_id[12], uint64_t generation, int checked_stamp_seen,
                              const uint8_t *primary, size_t primary_len, const uint8_t *secondary,
                              size_t secondary_len)
 {
-    struct eng_credential_secrets secrets = {{0}};
-    struct associated associated;
-    struct facts facts = {.flags = LIVE | (checked_stamp_seen ? CHECKED_STAMP_SEEN : 0)};
-    uint64_t words[ENG_ENTRY_WORDS] = {0};
-    struct place place;
+    struct entry_content content = {.facts.flags = LIVE | (checked_stamp_seen ? CHECKED_STAMP_SEEN : 0),
+                                    .generation = generation};
+    struct facts *facts = &content.facts;
     int done;
 
-    if (!is_valid_id(device_id_len) || (primary == NULL && secondary == NULL)
-        || primary_len > ENG_CREDENTIAL_SECRET_BYTES || secondary_len > ENG_CREDENTIAL_SECRET_BYTES)
+    if ((primary == NULL && secondary == NULL) || primary_len > ENG_CREDENTIAL_SECRET_BYTES
+        || secondary_len > ENG_CREDENTIAL_SECRET_BYTES)
         return refuse(table, device_id, device_id_len);
-    place = locate(table, device_id, device_id_len);
-    if (!place.is_there)
-        place.index = next_free(table);
-    if (place.index >= table->layout.entry_count)
-        return refuse(table, device_id, device_id_len);
-
-    keep(primary, primary_len, HAS_PRIMARY, &facts.flags, &facts.primary_len, secrets.bytes);
-    keep(secondary, secondary_len, HAS_SECONDARY, &facts.flags, &facts.secondary_len,
-         secrets.bytes + ENG_CREDENTIAL_SECRET_BYTES);
-    memcpy(facts.record_id, record_id, ENG_RECORD_ID_BYTES);
-    words[ENG_WORD_GENERATION] = generation;
-    memcpy(&words[ENG_WORD_HASH], place.hash, sizeof place.hash);
-    memcpy(&words[ENG_WORD_FACTS], &facts, sizeof facts);
-    associated = associate(device_id, device_id_len, words);
-    done = seal(table, place.index, &associated, &secrets, words);
-    OPENSSL_cleanse(&secrets, sizeof secrets);
-    if (!done)
-        return refuse(table, device_id, device_id_len);
-
-    if (!place.is_there)
-        take_free(table);
-    eng_entry_write(&table->layout.entries[place.index], words);
-    if (!place.is_there)
-        atomic_store(&table->layout.slots[place.slot], place.hash[0] >> 32 << 32 | (place.index + 1));
-    return 1;
+    keep(primary, primary_len, HAS_PRIMARY, &facts->flags, &facts->primary_len, content.hidden.bytes);
+    keep(secondary, secondary_len, HAS_SECONDARY, &facts->flags, &facts->secondary_len,
+         content.hidden.bytes + ENG_CREDENTIAL_SECRET_BYTES);
+    memcpy(facts->record_id, record_id, ENG_RECORD_ID_BYTES);
+    done = put(table, device_id, device_id_len, &content);
+    OPENSSL_cleanse(&content.hidden, sizeof content.hidden);
+    return done;
 }
+
+int eng_credential_table_put_certified(struct eng_credential_table *table, const uint8_t *device_id,
+                                       size_t device_id_len, const uint8_t record_id[12], uint64_t generation,
+                                       const uint8_t *list, size_t list_len, const uint8_t anchor_sha256[32],
+                                       int64_t since, int64_t until)
+{
+    struct entry_content content = {
+        .facts.flags = LIVE | CERTIFIED, .generation = generation, .list = list, .list_len = list_len};
+    struct eng_credential_proof proof = {.since = since, .until = until};
+
+    memcpy(content.facts.record_id, record_id, ENG_RECORD_ID_BYTES);
+    memcpy(proof.anchor_sha256, anchor_sha256, sizeof proof.anchor_sha256);
+    memcpy(content.hidden.bytes, &proof, sizeof proof);
+    return put(table, device_id, device_id_len, &content);
+}
+
+void eng_credential_table_distrust(struct eng_credential_table *table) { atomic_fetch_add(table->layout.trust, 1); }
 
 int eng_credential_table_remove(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len)
 {
@@ -302,6 +364,8 @@ int eng_credential_table_find(const struct eng_credential_table *table, const ui
     copy->index = place.index;
     copy->version = copy->words[ENG_WORD_VERSION];
     copy->generation = copy->words[ENG_WORD_GENERATION];
+    copy->is_certified = (facts.flags & CERTIFIED) != 0;
+    copy->trust = copy->is_certified ? trust_of(table) : 0;
     copy->checked_stamp_seen = (facts.flags & CHECKED_STAMP_SEEN) != 0;
     copy->has_primary = (facts.flags & HAS_PRIMARY) != 0;
     copy->has_secondary = (facts.flags & HAS_SECONDARY) != 0;
@@ -311,25 +375,50 @@ int eng_credential_table_find(const struct eng_credential_table *table, const ui
     return 1;
 }
 
+static int unseal(const struct eng_credential_table *table, const struct associated *associated,
+                  const struct eng_credential_copy *copy, struct eng_credential_secrets *hidden)
+{
+    uint8_t nonce[ENG_CREDENTIAL_NONCE_BYTES];
+
+    write_nonce(copy->index, copy->version, nonce);
+    return eng_credential_unseal(table->unsealing, nonce, associated->bytes, associated->len,
+                                 (const uint8_t *)&copy->words[ENG_WORD_SEALED],
+                                 (const uint8_t *)&copy->words[ENG_WORD_TAG], hidden->bytes);
+}
+
 int eng_credential_table_unseal(const struct eng_credential_table *table, const uint8_t *device_id,
                                 size_t device_id_len, const struct eng_credential_copy *copy,
                                 struct eng_credential_secrets *secrets)
 {
-    uint8_t nonce[ENG_CREDENTIAL_NONCE_BYTES];
     struct associated associated;
 
-    if (!is_valid_id(device_id_len))
+    if (!is_valid_id(device_id_len) || copy->is_certified)
         return 0;
     associated = associate(device_id, device_id_len, copy->words);
-    write_nonce(copy->index, copy->version, nonce);
-    return eng_credential_unseal(table->unsealing, nonce, associated.bytes, associated.len,
-                                 (const uint8_t *)&copy->words[ENG_WORD_SEALED],
-                                 (const uint8_t *)&copy->words[ENG_WORD_TAG], secrets->bytes);
+    return unseal(table, &associated, copy, secrets);
 }
 
-int eng_credential_table_is_unchanged(const struct eng_credential_table *table, uint32_t index, uint64_t version)
+int eng_credential_table_unseal_proof(const struct eng_credential_table *table, const uint8_t *device_id,
+                                      size_t device_id_len, const struct eng_credential_copy *copy,
+                                      const uint8_t *list, size_t list_len, struct eng_credential_proof *proof)
+{
+    struct eng_credential_secrets hidden;
+    struct associated associated;
+
+    if (!is_valid_id(device_id_len) || !copy->is_certified)
+        return 0;
+    associated = associate(device_id, device_id_len, copy->words);
+    if (!associate_list(&associated, copy->trust, list, list_len) || !unseal(table, &associated, copy, &hidden))
+        return 0;
+    memcpy(proof, hidden.bytes, sizeof *proof);
+    return 1;
+}
+
+int eng_credential_table_is_unchanged(const struct eng_credential_table *table, uint32_t index, uint64_t version,
+                                      uint64_t trust)
 {
     return index < table->layout.entry_count
            && atomic_load_explicit(&table->layout.entries[index].words[ENG_WORD_VERSION], memory_order_acquire)
-                  == version;
+                  == version
+           && (trust == 0 || trust == trust_of(table));
 }

@@ -2,9 +2,10 @@
  * declarations.
  *
  * A table of a fixed number of entries in a memfd. One process writes it; others may map it read-only. Only devices that
- * are SECRET, MQTT, activated and not frozen may be put (engine/node/known_good.py sees to that); whatever changes about
- * a device removes its entry. An entry holds both secrets sealed (AES-256-GCM) under a key that lives as long as the
- * table; device_ids only as their keyed hash, and as a part of the seal. A handle is for one thread at a time.
+ * are MQTT, activated and not frozen may be put (engine/node/known_good.py sees to that); whatever changes about a
+ * device removes its entry. An entry is sealed (AES-256-GCM) under a key that lives as long as the table: both secrets of
+ * a SECRET device, or what the certificates of a CERTIFICATES device proved. device_ids are there only as their keyed
+ * hash, and as a part of the seal. A handle is for one thread at a time.
  *
  * Lengths: device_id 1 to 128 bytes, a secret 0 to 32.
  */
@@ -32,6 +33,18 @@ int eng_credential_table_put(struct eng_credential_table *table, const uint8_t *
                              const uint8_t record_id[12], uint64_t generation, int checked_stamp_seen,
                              const uint8_t *primary, size_t primary_len, const uint8_t *secondary,
                              size_t secondary_len);
+
+/* The same for a device that these certificates prove (list: as TLS carries them, the leaf first), as they were judged
+ * with the device CAs and CRLs of this moment: anchored by that CA, from `since` to before `until` (epoch seconds). The
+ * seal opens for this list alone, and not after eng_credential_table_distrust. */
+int eng_credential_table_put_certified(struct eng_credential_table *table, const uint8_t *device_id,
+                                       size_t device_id_len, const uint8_t record_id[12], uint64_t generation,
+                                       const uint8_t *list, size_t list_len, const uint8_t anchor_sha256[32],
+                                       int64_t since, int64_t until);
+
+/* A device CA, a CRL or the status of a certificate changed. When it returns, no handle on the table opens what was put
+ * by certificates before; those entries stay until something is put in their place. */
+void eng_credential_table_distrust(struct eng_credential_table *table);
 
 /* 1 when the device was there. When it returns, no handle on the table finds the entry any more. */
 int eng_credential_table_remove(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len);

@@ -69,7 +69,9 @@ static int attach(struct eng_front *front, uint32_t slot, const struct eng_known
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     const struct eng_session session = {.connection = eng_connections_name(&front->connections, slot),
                                         .since = (double)front->now,
-                                        .front = front->settings.number};
+                                        .front = front->settings.number,
+                                        .note = good->proof,
+                                        .note_len = good->trust == 0 ? 0 : sizeof good->proof};
     struct eng_session taken_over;
     struct eng_front_event *event;
 
@@ -111,9 +113,13 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     struct eng_front_verdict verdict;
     struct eng_known_good good;
+    const uint8_t *list = NULL;
+    size_t list_len = 0;
 
-    if (!may_decide(front, connection) ||
-        eng_front_verdict(&front->settings, &front->known, body, body_len, front->now, &good, &verdict) != 1)
+    if (connection->tls != NULL)
+        list = eng_tls_connection_peer(connection->tls, &list_len);
+    if (!may_decide(front, connection) || eng_front_verdict(&front->settings, &front->known, body, body_len, list,
+                                                            list_len, front->now, &good, &verdict) != 1)
         return 0;
     /* The entry once more, with nothing between this and the answer. */
     if (!attach(front, slot, &good) || eng_known_good_still(front->known.table, &good) != 1) {

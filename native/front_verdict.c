@@ -32,13 +32,13 @@ static void accept(const struct eng_front_settings *settings, const struct eng_m
 }
 
 int eng_front_verdict(const struct eng_front_settings *settings, const struct eng_front_known *known,
-                      const uint8_t *body, size_t body_len, int64_t now, struct eng_known_good *good,
-                      struct eng_front_verdict *verdict)
+                      const uint8_t *body, size_t body_len, const uint8_t *list, size_t list_len, int64_t now,
+                      struct eng_known_good *good, struct eng_front_verdict *verdict)
 {
     struct eng_mqtt_connect connect;
 
     if (eng_mqtt_connect_read(body, body_len, &connect) != 0 ||
-        eng_known_good(known->table, known->policy, &connect, now, good) != 1)
+        eng_known_good(known->table, known->policy, &connect, list, list_len, now, good) != 1)
         return 0;
     accept(settings, &connect, verdict);
     /* A CONNACK that the client does not take is Python's to leave out. */
@@ -54,6 +54,6 @@ int eng_front_verdict_of_packet(const struct eng_front_settings *settings, const
     if (eng_mqtt_frame(data, data_len, settings->connect_packet_bytes, &start, &end) != 1 ||
         data[0] != CONNECT)
         return 0;
-    return eng_front_verdict(settings, known, data + start, end - start, now, &good, verdict) == 1 &&
+    return eng_front_verdict(settings, known, data + start, end - start, NULL, 0, now, &good, verdict) == 1 &&
            eng_known_good_still(known->table, &good) == 1;
 }

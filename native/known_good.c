@@ -50,12 +50,11 @@ static int read_claim(const uint8_t *client_id, size_t client_id_len, struct cla
 }
 
 /* What Python's MqttConversation._unfit and claim_from_connect ask of CONNECT whoever the device is, and that User Name
- * and Password are there and can be right. */
+ * is there. */
 static int is_fit(const struct eng_mqtt_connect *connect, const struct eng_known_good_policy *policy)
 {
-    if (connect->client_id == NULL || connect->user_name == NULL || connect->password == NULL
-        || connect->client_id_len > policy->client_id_bytes || connect->user_name_len > policy->user_name_bytes
-        || connect->password_len > policy->password_bytes || connect->password_len != PASSWORD_BYTES)
+    if (connect->client_id == NULL || connect->user_name == NULL || connect->client_id_len > policy->client_id_bytes
+        || connect->user_name_len > policy->user_name_bytes)
         return 0;
     if (connect->protocol_version < VERSION_5)
         return connect->keep_alive >= policy->keep_alive_minimum_seconds
@@ -63,19 +62,24 @@ static int is_fit(const struct eng_mqtt_connect *connect, const struct eng_known
     return !connect->has_will || (connect->will_qos <= 1 && !connect->will_retain);
 }
 
+static int is_in_window(const struct claim *claim, const struct eng_known_good_policy *policy, int64_t now)
+{
+    return eng_stamp_is_in_window(claim->stamp, now, policy->stamp_window_hours);
+}
+
 /* A judged stamp that is the device's first must be noted, and that is Python's to do. */
-static int is_allowed(const struct claim *claim, int checked_stamp_seen, const struct eng_known_good_policy *policy,
-                      int64_t now)
+static int is_sign_type_allowed(const struct claim *claim, int checked_stamp_seen,
+                                const struct eng_known_good_policy *policy, int64_t now)
 {
     if (claim->sign_type == 1)
-        return checked_stamp_seen && eng_stamp_is_in_window(claim->stamp, now, policy->stamp_window_hours);
+        return checked_stamp_seen && is_in_window(claim, policy, now);
     return policy->sign_types == ENG_SIGN_TYPES_BOTH
            || (policy->sign_types == ENG_SIGN_TYPES_STICKY && !checked_stamp_seen);
 }
 
 /* The copy's secrets against the password; absent ones are computed as well and do not count. */
-static int is_proved(const struct eng_credential_table *table, const struct claim *claim, const uint8_t *password,
-                     const struct eng_credential_copy *copy)
+static int is_proved_by_secret(const struct eng_credential_table *table, const struct claim *claim,
+                               const uint8_t *password, const struct eng_credential_copy *copy)
 {
     const unsigned int present = (unsigned int)copy->has_primary | (unsigned int)copy->has_secondary << 1;
     struct eng_credential_secrets secrets;
@@ -89,8 +93,53 @@ static int is_proved(const struct eng_credential_table *table, const struct clai
     return (proved & present) != 0;
 }
 
+/* The leaf of a list as TLS carries it: its DER, or 0 where the list does not begin with one. */
+static size_t leaf_of(const uint8_t *list, size_t list_len, const uint8_t **leaf)
+{
+    size_t leaf_len;
+
+    if (list_len < 3)
+        return 0;
+    leaf_len = (size_t)list[0] << 16 | (size_t)list[1] << 8 | list[2];
+    *leaf = list + 3;
+    return leaf_len <= list_len - 3 ? leaf_len : 0;
+}
+
+/* The same list, under the same trust, in the time of that judgement: then it would be judged the same. */
+static int is_proved_by_list(const struct eng_credential_table *table, const struct claim *claim, const uint8_t *list,
+                             size_t list_len, const struct eng_credential_copy *copy, int64_t now,
+                             struct eng_known_good *result)
+{
+    struct eng_credential_proof proof;
+    const uint8_t *leaf;
+    const size_t leaf_len = leaf_of(list, list_len, &leaf);
+
+    if (leaf_len == 0
+        || !eng_credential_table_unseal_proof(table, claim->device_id, claim->device_id_len, copy, list, list_len,
+                                              &proof)
+        || now < proof.since || now >= proof.until || !eng_digest(leaf, leaf_len, NULL, 0, result->proof))
+        return 0;
+    memcpy(result->proof + ENG_DIGEST_BYTES, proof.anchor_sha256, ENG_DIGEST_BYTES);
+    return 1;
+}
+
+/* By a Password, where there is one, else by certificates (claim_from_connect). */
+static int is_proved(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
+                     const struct eng_mqtt_connect *connect, const struct claim *claim, const uint8_t *list,
+                     size_t list_len, const struct eng_credential_copy *copy, int64_t now,
+                     struct eng_known_good *result)
+{
+    if (connect->password == NULL)
+        return list != NULL && (claim->sign_type == 0 || is_in_window(claim, policy, now))
+               && is_proved_by_list(table, claim, list, list_len, copy, now, result);
+    return connect->password_len <= policy->password_bytes && connect->password_len == PASSWORD_BYTES
+           && is_sign_type_allowed(claim, copy->checked_stamp_seen, policy, now)
+           && is_proved_by_secret(table, claim, connect->password, copy);
+}
+
 int eng_known_good(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
-                   const struct eng_mqtt_connect *connect, int64_t now, struct eng_known_good *result)
+                   const struct eng_mqtt_connect *connect, const uint8_t *list, size_t list_len, int64_t now,
+                   struct eng_known_good *result)
 {
     struct eng_credential_copy copy;
     struct claim claim;
@@ -101,23 +150,21 @@ int eng_known_good(const struct eng_credential_table *table, const struct eng_kn
         || memcmp(connect->user_name, claim.device_id, claim.device_id_len) != 0)
         return 0;
     if (!eng_credential_table_find(table, claim.device_id, claim.device_id_len, &copy)
-        || !is_allowed(&claim, copy.checked_stamp_seen, policy, now)
-        || !is_proved(table, &claim, connect->password, &copy))
+        || !is_proved(table, policy, connect, &claim, list, list_len, &copy, now, result))
         return 0;
 
-    *result = (struct eng_known_good){
-        .device_id = claim.device_id,
-        .device_id_len = claim.device_id_len,
-        .generation = copy.generation,
-        .version = copy.version,
-        .index = copy.index,
-        .sign_type = claim.sign_type,
-    };
+    result->device_id = claim.device_id;
+    result->device_id_len = claim.device_id_len;
+    result->generation = copy.generation;
+    result->version = copy.version;
+    result->trust = copy.trust;
+    result->index = copy.index;
+    result->sign_type = claim.sign_type;
     memcpy(result->record_id, copy.record_id, sizeof result->record_id);
     return 1;
 }
 
 int eng_known_good_still(const struct eng_credential_table *table, const struct eng_known_good *result)
 {
-    return eng_credential_table_is_unchanged(table, result->index, result->version);
+    return eng_credential_table_is_unchanged(table, result->index, result->version, result->trust);
 }

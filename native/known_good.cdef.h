@@ -16,22 +16,26 @@ struct eng_known_good_policy {
     enum eng_sign_types sign_types;
 };
 
-/* Who was accepted. index: of the entry, stable while the entry lives. device_id lies in the CONNECT's client_id. version:
- * of the entry, for eng_known_good_still. */
+/* Who was accepted. index: of the entry, stable while the entry lives. device_id lies in the CONNECT's client_id. version,
+ * trust: for eng_known_good_still. proof: SHA-256 of the certificate that proved the device and of the device CA that
+ * anchored it, where one did (trust is not 0). */
 struct eng_known_good {
     const uint8_t *device_id;
     size_t device_id_len;
-    uint64_t generation, version;
+    uint64_t generation, version, trust;
     uint32_t index;
     uint8_t record_id[12];
     uint8_t sign_type; /* 0 or 1, of the Client Identifier */
+    uint8_t proof[64];
 };
 
 /* connect: read as well-formed (mqtt_connect.h), on a connection that may be served at all: draining, overload, failed
- * attempts and the listener are the caller's to look at. now: seconds since 1970, the fraction cut off. 1: accepted, and
+ * attempts and the listener are the caller's to look at. list: the certificates that the peer sent, as TLS carries them,
+ * the key of the first of which it has; NULL for none. now: seconds since 1970, the fraction cut off. 1: accepted, and
  * `result` says who. 0: ask Python; `result` says nothing. */
 int eng_known_good(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
-                   const struct eng_mqtt_connect *connect, int64_t now, struct eng_known_good *result);
+                   const struct eng_mqtt_connect *connect, const uint8_t *list, size_t list_len, int64_t now,
+                   struct eng_known_good *result);
 
 /* Just before CONNACK is written: 1 when the entry is there and nothing was written to it since; 0: ask Python. */
 int eng_known_good_still(const struct eng_credential_table *table, const struct eng_known_good *result);

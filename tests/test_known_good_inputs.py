@@ -1,4 +1,4 @@
-"""docs/known-good.md has a row for every input of the verdict on a secret and of the checks of CONNECT before it."""
+"""docs/known-good.md has a row for every input of the verdicts on secret and certificate, and of CONNECT's checks."""
 
 import ast
 import inspect
@@ -10,20 +10,30 @@ from typing import Any
 
 import msgspec
 
-from engine.claims.claim import SecretClaim
+from engine.claims.claim import CertificateClaim, SecretClaim
 from engine.claims.from_mqtt import claim_from_connect
 from engine.framing.mqtt.connect import Connect, Will
 from engine.limits import Limits
 from engine.registry.record import Credential, CredentialRow
 from engine.session.mqtt import MqttConversation
-from engine.verdict import policy, secret
+from engine.verdict import certificate, policy, secret
+from engine.verdict.certificate import Evidence, judge_certificate
 from engine.verdict.policy import VerdictPolicy
 from engine.verdict.secret import judge_secret
 
 PAGE = Path(__file__).parents[1] / "docs" / "known-good.md"
 ROW = re.compile(r"^\| `(\w+\.\w+)` \| (checked|entry|always|none) \|", re.MULTILINE)
 
-STRUCTS: tuple[type[msgspec.Struct], ...] = (Connect, Will, SecretClaim, Credential, CredentialRow, VerdictPolicy)
+STRUCTS: tuple[type[msgspec.Struct], ...] = (
+    Connect,
+    Will,
+    SecretClaim,
+    CertificateClaim,
+    Evidence,
+    Credential,
+    CredentialRow,
+    VerdictPolicy,
+)
 BEFORE_THE_VERDICT = (claim_from_connect, MqttConversation._unfit)
 
 
@@ -44,7 +54,7 @@ def inputs() -> set[str]:
     limits = {f"Limits.{field}" for field in looked_at & set(Limits.__struct_fields__)}
     parameters = {
         f"{function.__name__}.{name}"
-        for function in (claim_from_connect, judge_secret)
+        for function in (claim_from_connect, judge_secret, judge_certificate)
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.annotation not in (*STRUCTS, Limits)
     }
@@ -66,7 +76,7 @@ def test_inputs_are_found_where_they_hide() -> None:
 
 def test_what_is_said_to_play_no_part_is_looked_at_nowhere() -> None:
     """In what leads to the verdict, `x.field` is how a field is looked at."""
-    sources = [textwrap.dedent(inspect.getsource(part)) for part in (*BEFORE_THE_VERDICT, secret, policy)]
+    sources = [textwrap.dedent(inspect.getsource(part)) for part in (*BEFORE_THE_VERDICT, secret, certificate, policy)]
     looked_at = {
         node.attr for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)
     }

@@ -36,9 +36,14 @@ async def change_certificates(
     close: Collection[str] = (),
 ) -> Changed:
     """Commit a change of a device CA, a CRL or a device certificate, then have every worker judge by it; shielded as
-    below. close: fingerprints of device CAs or certificates, whose live sessions end."""
+    below, and told of a change that may or may not have been made. close: fingerprints of device CAs or certificates,
+    whose live sessions end."""
     with trio.CancelScope(shield=True):
-        changed = unless_refused(await change)
+        try:
+            changed = unless_refused(await change)
+        except StoreUnavailable:
+            await services.bus.invalidate_certificates()
+            raise
         await services.bus.invalidate_certificates()
         if close:
             await services.bus.close_certified(project_id, close)

@@ -60,8 +60,10 @@ class _KnownGood(_Pointer):
     record_id: _Pointer
     generation: int
     version: int
+    trust: int
     index: int
     sign_type: int
+    proof: _Pointer
 
 class _Foreign:
     NULL: _Pointer
@@ -138,13 +140,36 @@ class _Library:
         secondary_len: int,
         /,
     ) -> int: ...
+    def eng_credential_table_put_certified(
+        self,
+        table: _Pointer,
+        device_id: bytes,
+        device_id_len: int,
+        record_id: bytes,
+        generation: int,
+        certificates: bytes,
+        certificates_len: int,
+        anchor_sha256: bytes,
+        since: int,
+        until: int,
+        /,
+    ) -> int: ...
+    def eng_credential_table_distrust(self, table: _Pointer, /) -> None: ...
     def eng_credential_table_remove(self, table: _Pointer, device_id: bytes, device_id_len: int, /) -> int: ...
     def eng_credential_table_clear(self, table: _Pointer, /) -> None: ...
     def eng_credential_table_count(self, table: _Pointer, /) -> int: ...
     def eng_credential_table_entries(self, table: _Pointer, /) -> int: ...
     def eng_credential_table_refused(self, table: _Pointer, /) -> int: ...
     def eng_known_good(
-        self, table: _Pointer, policy: _Pointer, connect: _Pointer, now: int, result: _Pointer, /
+        self,
+        table: _Pointer,
+        policy: _Pointer,
+        connect: _Pointer,
+        certificates: bytes | _Pointer,
+        certificates_len: int,
+        now: int,
+        result: _Pointer,
+        /,
     ) -> int: ...
     def eng_known_good_still(self, table: _Pointer, result: _Pointer, /) -> int: ...
 

@@ -54,8 +54,8 @@ class ChainVerifier:
         self, leaf: bytes, intermediates: Sequence[bytes], anchors: AnchorSet, now: float, profile: ChainProfile
     ) -> ChainVerdict:
         """As VerifyChain."""
-        certificates = _certificate_list(leaf, intermediates, self._list_bytes)
-        if certificates is None:
+        certificates = certificate_list((leaf, *intermediates))
+        if len(certificates) > self._list_bytes:
             return RefusedChain(ChainReason.TOO_LARGE)
         verdict = self._verdict
         prepared = anchors.prepared(self, self.prepare)
@@ -85,12 +85,9 @@ class ChainVerifier:
         return _native.lib.eng_chain_chains_remembered(self.tables)
 
 
-def _certificate_list(leaf: bytes, intermediates: Sequence[bytes], most: int) -> bytes | None:
-    """As TLS carries them (RFC 5246 section 7.4.2); None where they are over `most` bytes."""
-    sent = (leaf, *intermediates)
-    if 3 * len(sent) + sum(map(len, sent)) > most:
-        return None
-    return b"".join([part for der in sent for part in (len(der).to_bytes(3, "big"), der)])
+def certificate_list(certificates: Sequence[bytes]) -> bytes:
+    """Certificates (DER) as TLS carries them (RFC 5246 section 7.4.2)."""
+    return b"".join([part for der in certificates for part in (len(der).to_bytes(3, "big"), der)])
 
 
 def _chain_limits(limits: Limits) -> "_native._Pointer":

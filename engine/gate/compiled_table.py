@@ -3,11 +3,13 @@
 The native front hands the table and the policy on to C; nothing here is on the way of a CONNECT.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from engine.gate import _native
+from engine.gate.compiled import certificate_list
 from engine.limits import Limits
 
 try:
@@ -21,6 +23,7 @@ _SIGN_TYPES = {
     "checked-only": _native.lib.ENG_SIGN_TYPES_CHECKED_ONLY,
 }
 RECORD_ID_BYTES = 12
+SHA256_BYTES = 32
 
 
 class CredentialTable:
@@ -74,6 +77,40 @@ class CredentialTable:
             len(secondary or b""),
         )
         return done == 1
+
+    def put_certified(
+        self,
+        device_id: bytes,
+        record_id: bytes,
+        generation: int,
+        certificates: Sequence[bytes],
+        anchor_sha256: bytes,
+        since: int,
+        until: int,
+    ) -> bool:
+        """As `put`, of a device that these certificates (DER, the leaf first) prove, judged by what is verified now."""
+        if len(record_id) != RECORD_ID_BYTES or len(anchor_sha256) != SHA256_BYTES:
+            raise ValueError("a record id has 12 bytes, SHA-256 has 32")
+        sent = certificate_list(certificates)
+        return (
+            _native.lib.eng_credential_table_put_certified(
+                self.pointer,
+                device_id,
+                len(device_id),
+                record_id,
+                generation,
+                sent,
+                len(sent),
+                anchor_sha256,
+                since,
+                until,
+            )
+            == 1
+        )
+
+    def distrust(self) -> None:
+        """Device CAs, CRLs or certificates changed: on return nothing opens that was put by certificates before."""
+        _native.lib.eng_credential_table_distrust(self.pointer)
 
     def remove(self, device_id: bytes) -> bool:
         """Whether it was there. On return no handle on the table finds it any more."""
@@ -132,13 +169,20 @@ class KnownDevice(msgspec.Struct, frozen=True):
     generation: int
     index: int
     sign_type: int
+    proof: bytes
     pointer: "_native._Pointer"
 
 
-def known_good(table: CredentialTable, policy: KnownGoodPolicy, connect: ConnectFields, now: int) -> KnownDevice | None:
+def known_good(
+    table: CredentialTable,
+    policy: KnownGoodPolicy,
+    connect: ConnectFields,
+    now: int,
+    certificates: Sequence[bytes] = (),
+) -> KnownDevice | None:
     """The device, when C accepts this CONNECT at `now` (epoch seconds, cut off); None: ask Python.
 
-    For tests and tools: a front asks C itself.
+    certificates: the peer's, DER, the leaf first. For tests and tools: a front asks C itself.
     """
     kept = []  # ffi.new does not keep what a pointer in a struct points to
     fields: dict[str, object] = {
@@ -155,7 +199,9 @@ def known_good(table: CredentialTable, policy: KnownGoodPolicy, connect: Connect
             fields |= {name: kept[-1], f"{name}_len": len(value)}
     result: _native._KnownGood = _native.ffi.new("struct eng_known_good *")
     asked = _native.ffi.new("struct eng_mqtt_connect *", fields)
-    if not _eng_known_good(table.pointer, policy.pointer, asked, now, result):
+    sent = certificate_list(certificates)
+    shown = sent or _native.ffi.NULL
+    if not _eng_known_good(table.pointer, policy.pointer, asked, shown, len(sent), now, result):
         return None
     return KnownDevice(
         device_id=bytes(_native.ffi.buffer(result.device_id, result.device_id_len)),
@@ -163,6 +209,7 @@ def known_good(table: CredentialTable, policy: KnownGoodPolicy, connect: Connect
         generation=result.generation,
         index=result.index,
         sign_type=result.sign_type,
+        proof=bytes(_native.ffi.buffer(result.proof)) if result.trust else b"",
         pointer=result,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from engine.claims.claim import CertificateClaim, Claim, NodeClaim, SecretClaim
+from engine.claims.claim import CertificateClaim, Claim, DeviceClaim, NodeClaim
 from engine.clock import Clock
 from engine.errors import StoreUnavailable
 from engine.gate.interface import AnchorSet
@@ -29,8 +29,9 @@ from engine.session.table import CloseReason, Front, Session, SessionTable
 from engine.verdict.judge import Judge
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
-OnAccepted = Callable[[CredentialRow, Accepted, int], None]
-"""Told of a device that its secret has proved: the row it was judged by, and the bus's number before that was read."""
+OnAccepted = Callable[[DeviceClaim, CredentialRow, Accepted, int], None]
+"""Told of a device that secret or certificate has proved: the claim, the row it was judged by, and the bus's number
+before that was read."""
 
 _Ask = Callable[[Sequence[str]], Awaitable[Mapping[str, CredentialRow]]]
 
@@ -169,8 +170,8 @@ class Admission:
             settled[index] = device_id, outcome
             if isinstance(outcome, Accepted):
                 self._commit(request, outcome, now)
-                if self._on_accepted is not None and row is not None and isinstance(request.claim, SecretClaim):
-                    self._on_accepted(row, outcome, sequence)
+                if self._on_accepted is not None and row is not None and not isinstance(request.claim, NodeClaim):
+                    self._on_accepted(request.claim, row, outcome, sequence)
         return settled
 
     async def _rows(self, requests: Mapping[int, Request]) -> dict[int, CredentialRow | None]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from engine.gate.compiled_front import NativeSession, NativeSessions
 from engine.session.table import Front, Session
 from engine.verdict.outcome import ProvedBy
@@ -12,15 +10,8 @@ _CONNECTION_MASK = 0xFFFF_FFFF_FFFF_FFFF
 """What C keeps of a connection's number: all of an MQTT front's."""
 
 
-class _Note(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
-    """What C keeps of a session and does not read: the number's other bits (a registration has 80), and the proof."""
-
-    high_bits: int = 0
-    proved_by: ProvedBy | None = None
-
-
-_NOTHING = _Note()
-_read_note = msgspec.msgpack.Decoder(_Note).decode
+_CONNECTION_BITS = 64
+_SHA256_BYTES = 32
 
 
 class NativeSessionTable:
@@ -53,8 +44,7 @@ class NativeSessionTable:
     def attach(self, device_id: str, session: Session) -> Session | None:
         """As SessionTable.attach."""
         number = self.number_of(session.front)
-        note = _Note(session.connection >> 64, session.proved_by)
-        told = b"" if note == _NOTHING else msgspec.msgpack.encode(note)
+        told = _note(session.connection >> _CONNECTION_BITS, session.proved_by)
         low_bits = session.connection & _CONNECTION_MASK
         return self._session(self.native.attach(device_id.encode(), number, low_bits, session.since, told))
 
@@ -81,7 +71,17 @@ class NativeSessionTable:
         return Session(self._fronts[session.front], connection, session.since, proved_by)
 
 
+def _note(high_bits: int, proved_by: ProvedBy | None) -> bytes:
+    """What C keeps of a session beside the connection: the proof, as the front in C notes it, or the number's other
+    bits (of a registration, which no certificate proves)."""
+    if proved_by is not None:
+        return proved_by.leaf_sha256 + proved_by.anchor_sha256
+    return high_bits.to_bytes((high_bits.bit_length() + 7) // 8, "big")
+
+
 def _told(session: NativeSession) -> tuple[int, ProvedBy | None]:
     """The whole number of the connection, and what proved the session."""
-    note = _read_note(session.note) if session.note else _NOTHING
-    return note.high_bits << 64 | session.connection, note.proved_by
+    note = session.note
+    if len(note) == 2 * _SHA256_BYTES:
+        return session.connection, ProvedBy(note[:_SHA256_BYTES], note[_SHA256_BYTES:])
+    return int.from_bytes(note, "big") << _CONNECTION_BITS | session.connection, None

@@ -5,12 +5,14 @@ a change removes the entry before anybody hears of the change. All of it happens
 look at the changes and the entry nothing else runs.
 """
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 import structlog
 import trio
 
+from engine.claims.claim import CertificateClaim, DeviceClaim
 from engine.errors import StoreUnavailable
 from engine.gate.compiled_table import CredentialTable
 from engine.limits import Limits
@@ -37,6 +39,7 @@ class KnownGood:
         self._sequence = 0
         self._changed = RecentChanges(limits.invalidations_remembered)
         self._checked = RecentChanges(limits.invalidations_remembered)
+        self._certificates_changed = 0
 
     async def fill(self) -> None:
         """Put every device of the registry that may be, and log how many. What changes meanwhile is left out.
@@ -58,8 +61,11 @@ class KnownGood:
             _log.warning("the credential table is full; the devices that are not in it take the long way")
         _log.info("devices known at start", count=len(self.table))
 
-    def offer(self, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+    def offer(self, claim: DeviceClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
         """A device was accepted by this row, which was read under `sequence`; its activation is durable."""
+        if isinstance(claim, CertificateClaim):
+            self._put_certified(claim, row, accepted, sequence)
+            return
         fields = {
             "activated": row.activated or accepted.first,
             "checked_stamp_seen": row.checked_stamp_seen or accepted.checked_stamp,
@@ -77,6 +83,12 @@ class KnownGood:
         self._sequence = sequence
         self._checked.note(device_ids, sequence)
         self._remove(device_ids)
+
+    def forget_certificates(self, sequence: int) -> None:
+        """As Cache.forget_certificates."""
+        self._sequence = sequence
+        self._certificates_changed = sequence
+        self.table.distrust()
 
     def _remove(self, device_ids: Sequence[str]) -> None:
         for device_id in device_ids:
@@ -106,6 +118,21 @@ class KnownGood:
             checked_stamp_seen=row.checked_stamp_seen,
             primary=credential.primary if credential.has_primary else None,
             secondary=credential.secondary if credential.has_secondary else None,
+        )
+
+    def _put_certified(self, claim: CertificateClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+        if self._certificates_changed > sequence or self._changed.is_since(row.device_id, sequence):
+            return
+        if accepted.chain is None or row.frozen or row.protocol is not DeviceProtocol.MQTT:
+            return
+        self.table.put_certified(
+            row.device_id.encode(),
+            bytes.fromhex(row.record_id),
+            row.generation,
+            (claim.leaf, *claim.intermediates),
+            accepted.chain.anchor_sha256,
+            math.ceil(accepted.chain.since),
+            math.floor(accepted.chain.until),
         )
 
 

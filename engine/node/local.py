@@ -11,7 +11,7 @@ from engine.limits import Limits
 from engine.node.recent_changes import RecentChanges
 from engine.registry.record import Activation
 from engine.registry.store import Store
-from engine.session.table import CloseReason, Session, SessionTable
+from engine.session.table import CloseReason, SessionTable
 
 _SESSIONS_A_LOOK = 4096
 """Sessions looked at without a checkpoint: under a millisecond."""
@@ -28,6 +28,9 @@ class Cache(Protocol):
 
     def forget_unchecked(self, device_ids: Sequence[str], sequence: int) -> None:
         """These devices have shown their first checked stamp: what was kept of them says that they have not."""
+
+    def forget_certificates(self, sequence: int) -> None:
+        """A device CA, a CRL or a device certificate was changed: whatever certificates proved is judged anew."""
 
 
 class LocalBus:
@@ -75,6 +78,8 @@ class LocalBus:
     async def invalidate_certificates(self) -> None:
         """As Bus.invalidate_certificates."""
         self._sequence += 1
+        if self._cache is not None:
+            self._cache.forget_certificates(self._sequence)
         self._certificates_changed = self._sequence
         await self._on_certificates_changed()
 
@@ -82,14 +87,29 @@ class LocalBus:
         """As Bus.close_certified. Looks at every session there is, with pauses for everybody else."""
         wanted = {bytes.fromhex(fingerprint) for fingerprint in fingerprints}
         closed = 0
-        for number, device_id in enumerate(self._sessions.device_ids(), 1):
-            session = self._sessions.find(device_id)
-            if session is not None and _is_proved_by(session, project_id, wanted):
-                closed += session.front.close(session.connection, CloseReason.ADMINISTRATIVE)
-            if number % _SESSIONS_A_LOOK == 0:
-                await trio.lowlevel.checkpoint()
+        device_ids = self._sessions.device_ids()
+        for first in range(0, len(device_ids), _SESSIONS_A_LOOK):
+            proved = [one for one in device_ids[first : first + _SESSIONS_A_LOOK] if self._is_proved_by(one, wanted)]
+            for device_id in await self._of_project(project_id, proved):
+                if self._is_proved_by(device_id, wanted):
+                    closed += self.close_session(device_id)
+            await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
         return closed
+
+    def _is_proved_by(self, device_id: str, sha256: Collection[bytes]) -> bool:
+        session = self._sessions.find(device_id)
+        if session is None or session.proved_by is None:
+            return False
+        return session.proved_by.leaf_sha256 in sha256 or session.proved_by.anchor_sha256 in sha256
+
+    async def _of_project(self, project_id: str, device_ids: Sequence[str]) -> Sequence[str]:
+        """Those of them that are its devices; all of them where the registry does not say."""
+        try:
+            rows = await self._store.credentials(device_ids) if device_ids else {}
+        except StoreUnavailable:
+            return device_ids
+        return [device_id for device_id, row in rows.items() if row.project_id == project_id]
 
     def are_certificates_changed_since(self, sequence: int) -> bool:
         """As Bus.are_certificates_changed_since."""
@@ -136,10 +156,3 @@ class LocalBus:
         except StoreUnavailable:
             self._seen = seen | self._seen
             raise
-
-
-def _is_proved_by(session: Session, project_id: str, sha256: Collection[bytes]) -> bool:
-    proved_by = session.proved_by
-    if proved_by is None or proved_by.project_id != project_id:
-        return False
-    return proved_by.leaf_sha256 in sha256 or proved_by.anchor_sha256 in sha256

@@ -50,7 +50,8 @@ def judge_certificate(
         first=not row.activated,
         checked_stamp=False,
         pin=None if _is_stored(claim.leaf, row) else sha256_fingerprint(claim.leaf),
-        proved_by=ProvedBy(row.project_id, hashlib.sha256(claim.leaf).digest(), chain.anchor_sha256),
+        proved_by=ProvedBy(hashlib.sha256(claim.leaf).digest(), chain.anchor_sha256),
+        chain=chain,
     )
 
 

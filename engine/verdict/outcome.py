@@ -4,6 +4,8 @@ import enum
 
 import msgspec
 
+from engine.gate.interface import AcceptedChain
+
 
 class Reason(enum.Enum):
     """Why a peer was accepted or refused, exactly; what goes on the wire is coarser (session/replies.py).
@@ -48,9 +50,8 @@ class Reason(enum.Enum):
 
 
 class ProvedBy(msgspec.Struct, frozen=True):
-    """The certificate that proved a claim and the device CA that anchored it (SHA-256 of the DER), in which project."""
+    """The certificate that proved a claim and the device CA that anchored it (SHA-256 of the DER)."""
 
-    project_id: str
     leaf_sha256: bytes
     anchor_sha256: bytes
 
@@ -61,7 +62,7 @@ class Accepted(msgspec.Struct, frozen=True):
     `first`: the device was never activated before, so the activation must be durable before the answer leaves.
     `checked_stamp`: proved with a judged time stamp (sign type 1), which policy "sticky" remembers. `pin`: the SHA-256
     (lower-case hex) of the device's first certificate, which must be pinned durably before the answer leaves.
-    `proved_by`: None where it was a secret.
+    `proved_by`, and while `chain` holds: None where it was a secret.
     """
 
     device_id: str
@@ -71,6 +72,7 @@ class Accepted(msgspec.Struct, frozen=True):
     checked_stamp: bool
     pin: str | None = None
     proved_by: ProvedBy | None = None
+    chain: AcceptedChain | None = None
     reason: Reason = Reason.ACCEPTED
 
 

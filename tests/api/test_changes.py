@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from engine.api.authentication import Caller
-from engine.api.changes import audit_entry, change_device
+from engine.api.changes import audit_entry, change_certificates, change_device
 from engine.api.problems import ApiProblem, Problem
 from engine.errors import StoreUnavailable
 from engine.registry.store import StoreRefusal
@@ -48,6 +48,15 @@ async def test_a_change_that_the_store_may_have_made_is_told_and_closes_nothing(
     with pytest.raises(StoreUnavailable):
         await change_device(services, "d", failing(), close=True)
     assert services.bus.invalidations == [(("d",), False)]
+
+
+async def test_a_change_of_certificates_that_the_store_may_have_made_is_told_and_closes_nothing(services):
+    async def failing() -> StoreRefusal | None:
+        raise StoreUnavailable("no")
+
+    with pytest.raises(StoreUnavailable):
+        await change_certificates(services, PROJECT, failing(), close=["f" * 64])
+    assert (services.bus.certificate_invalidations, services.bus.certified_closed) == (1, [])
 
 
 async def test_a_cancelled_request_still_tells_what_it_committed(services):

@@ -5,16 +5,21 @@ by one after its return.
 """
 
 import urllib.request
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import trio
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.conformance.conftest import SECRET, FrontAndTransport, Gate, OpenGate, connect_as
-from tests.conformance.test_certificates import connect, opened
+from tests.conformance.test_certificates import Site, connect, opened
 from tests.conformance.test_immediate_effect import ACCEPTED, BEGUN_AFTER, CHANGES, Change, Storm, with_secret
-from tests.helpers.device_certificates import issue
+from tests.helpers.crls import make_crl
+from tests.helpers.crls import pem as crl_pem
+from tests.helpers.device_certificates import Certified, issue
 from tests.helpers.mqtt_packets import PINGREQ
+from tests.helpers.wire import wire_client
 
 NATIVE = [
     pytest.param(FrontAndTransport("auto", "mqtt"), id="native-tcp"),
@@ -22,7 +27,7 @@ NATIVE = [
 ]
 
 
-async def known_good(gate: Gate) -> float:
+async def known_good(gate: Gate | Site) -> float:
     """How often C has accepted a device."""
     url = f"http://{gate.running.addresses['api']}/metrics"
     text = await trio.to_thread.run_sync(lambda: urllib.request.urlopen(url).read().decode())
@@ -78,8 +83,43 @@ async def test_product_s_other_devices_are_not_asked_about_again(open_gate: Open
         assert await known_good(gate) == before + 1
 
 
-@pytest.mark.parametrize("native", ["never", "auto"])
-async def test_no_certificate_connects_whose_ca_was_removed_before_the_attempt(tmp_path: Path, native: str) -> None:
+async def remove_ca(site: Site, _device: Certified) -> None:
+    await site.call("DELETE", f"/certificates/{site.ca_id}")
+
+
+async def revoke(site: Site, device: Certified) -> None:
+    crl = make_crl(site.ca.certificate, site.ca.key, device.certificate.serial_number)
+    await site.call("PUT", f"/certificates/{site.ca_id}/crl", {"content": crl_pem(crl)})
+
+
+async def deactivate(site: Site, _device: Certified) -> None:
+    (listed,) = (await site.call("GET", "/device-certificates"))["device_certificates"]
+    await site.call("PUT", f"/device-certificates/{listed['certificate_id']}", {"status": "INACTIVE"})
+
+
+async def reset_fingerprint(site: Site, _device: Certified) -> None:
+    other = issue("pump", site.ca).certificate.fingerprint(SHA256()).hex()
+    await site.call("POST", "/devices/pump/reset-fingerprint", {"fingerprint": other})
+
+
+async def freeze(site: Site, _device: Certified) -> None:
+    await site.running.freeze("pump")
+
+
+@pytest.mark.parametrize(
+    ("native", "change"),
+    [
+        ("never", remove_ca),
+        ("auto", remove_ca),
+        ("auto", revoke),
+        ("auto", deactivate),
+        ("auto", reset_fingerprint),
+        ("auto", freeze),
+    ],
+)
+async def test_no_certificate_connects_once_the_call_has_returned(
+    tmp_path: Path, native: str, change: Callable[[Site, Certified], Awaitable[None]]
+) -> None:
     """Handshakes of before may end after it: their CONNECT is judged by what is now."""
     async with opened(tmp_path, native) as site:
         device = issue("pump", site.ca)
@@ -87,12 +127,31 @@ async def test_no_certificate_connects_whose_ca_was_removed_before_the_attempt(t
         async def is_accepted() -> bool:
             return await site.answer(connect(), device) == ACCEPTED
 
+        assert await is_accepted(), "the first certificate is pinned"
         storm = Storm(is_accepted)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storm.run)
             await storm.is_at_full_strength()
-            await site.call("DELETE", f"/certificates/{site.ca_id}")
+            assert (await known_good(site) > storm.accepted_before / 2) == (native == "auto")
+            await change(site, device)
             storm.is_changed = True
+            accepted_by_c = await known_good(site)
 
         assert storm.begun_after >= BEGUN_AFTER
         assert storm.accepted_after == 0
+        assert await known_good(site) == accepted_by_c
+
+
+async def test_session_that_c_has_begun_by_a_certificate_ends_with_its_ca(tmp_path: Path) -> None:
+    async with opened(tmp_path, "auto") as site:
+        paths = issue("pump", site.ca).write(tmp_path)
+        ca = tmp_path / "data/tls/ca.pem"
+        for _ in range(2):
+            async with wire_client(site.running.addresses["mqtts"], "mqtts", ca, paths) as live:
+                assert await live.exchange(connect()) == ACCEPTED
+                if await known_good(site):
+                    await site.call("DELETE", f"/certificates/{site.ca_id}?force_disconnect=true")
+                    assert await live.is_closed()
+                    break
+        else:
+            pytest.fail("C accepted nobody")

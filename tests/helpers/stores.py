@@ -39,10 +39,12 @@ def new_sealer() -> Sealer:
     return Sealer(MasterKeys.generate(os.urandom), os.urandom)
 
 
-async def add_product(store: SqliteStore, product_id: str = "mqtt", protocol_type: str = "MQTT") -> None:
+async def add_product(
+    store: SqliteStore, product_id: str = "mqtt", protocol_type: str = "MQTT", project_id: str = PROJECT
+) -> None:
     product = Product(
         record_id=await store.allocate_record_id(CLOCK.wall()),
-        project_id=PROJECT,
+        project_id=project_id,
         product_id=product_id,
         name=product_id,
         device_type="t",

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.claims.claim import NodeClaim, SecretClaim, SignType, TransportSecurity
+from engine.claims.claim import DeviceClaim, NodeClaim, SecretClaim, SignType, TransportSecurity
 from engine.gate.reference.chain import VERIFY_CHAIN
 from engine.gate.reference.secret import verify_secret
 from engine.limits import Limits
@@ -367,7 +367,8 @@ async def test_who_learns_of_accepted_devices_gets_the_row_and_the_number_it_was
     """Only of devices that a secret proved, and of the look that was committed: C accepts them by it from then on."""
     told: list[tuple[str, int, int]] = []
 
-    def note(row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+    def note(claimed: DeviceClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+        assert claimed == claim("pump")
         assert accepted.device_id == row.device_id
         told.append((row.device_id, row.generation, sequence))
 

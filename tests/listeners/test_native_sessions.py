@@ -56,7 +56,7 @@ def test_thousands_of_devices_come_and_go(table: SessionTable) -> None:
 
 
 def test_session_keeps_what_proved_it(table: SessionTable) -> None:
-    front, proof = SilentFront(), ProvedBy("p" * 32, bytes(range(32)), bytes(reversed(range(32))))
+    front, proof = SilentFront(), ProvedBy(bytes(range(32)), bytes(reversed(range(32))))
     table.attach("pump", Session(front, 1, 0.0, proof))
     assert table.find("pump") == Session(front, 1, 0.0, proof)
     assert table.attach("pump", Session(front, 2, 0.0)) == Session(front, 1, 0.0, proof)

@@ -68,7 +68,7 @@ static int ask(const struct eng_credential_table *table, const char *device_id, 
         .keep_alive = 60,
     };
 
-    return eng_known_good(table, &policy, &connect, NOW, result);
+    return eng_known_good(table, &policy, &connect, NULL, 0, NOW, result);
 }
 
 static void model(void)
@@ -243,17 +243,54 @@ static void bounds(void)
         };
         struct eng_mqtt_connect other = connect;
 
-        REQUIRE(eng_known_good(table, &policy, &connect, NOW, &result) == (len >= 64));
+        REQUIRE(eng_known_good(table, &policy, &connect, NULL, 0, NOW, &result) == (len >= 64));
         /* Ends as it should, with a device_id from none to over the longest. */
         other.client_id = other.user_name = exactly(longest + sizeof longest - len, len);
         other.client_id_len = len;
         other.user_name_len = len < 15 ? 0 : len - 15;
-        REQUIRE(!eng_known_good(table, &policy, &other, NOW, &result));
+        REQUIRE(!eng_known_good(table, &policy, &other, NULL, 0, NOW, &result));
         REQUIRE(!eng_credential_table_remove(table, other.client_id, len));
         free((void *)other.client_id);
         free((void *)connect.client_id);
         free((void *)connect.user_name);
         free((void *)connect.password);
+    }
+    eng_credential_table_close(table);
+}
+
+/* A device that certificates prove: by the list it was put with, whole, and until they are distrusted. */
+static void certified(void)
+{
+    static const uint8_t list[] = {0, 0, 4, 'l', 'e', 'a', 'f', 0, 0, 2, 'c', 'a'};
+    static const uint8_t record_id[12], anchor_sha256[32] = {7};
+    struct eng_credential_table *table = eng_credential_table_open(8);
+    struct eng_known_good result;
+    const struct eng_mqtt_connect connect = {.client_id = (const uint8_t *)"pump_0_0_2025041401",
+                                             .client_id_len = 19,
+                                             .user_name = (const uint8_t *)"pump",
+                                             .user_name_len = 4,
+                                             .protocol_version = 4,
+                                             .keep_alive = 60};
+
+    REQUIRE(table != NULL);
+    for (int round = 0; round < 3; round++) {
+        REQUIRE(eng_credential_table_put_certified(table, (const uint8_t *)"pump", 4, record_id, 1, list, sizeof list,
+                                                   anchor_sha256, NOW, NOW + 1));
+        for (size_t len = 0; len <= sizeof list; len++) {
+            const uint8_t *sent = exactly((const char *)list, len);
+
+            REQUIRE(eng_known_good(table, &policy, &connect, sent, len, NOW, &result) == (len == sizeof list));
+            free((void *)sent);
+        }
+        REQUIRE(!eng_known_good(table, &policy, &connect, NULL, 0, NOW, &result));
+        REQUIRE(!eng_known_good(table, &policy, &connect, list, sizeof list, NOW - 1, &result));
+        REQUIRE(!eng_known_good(table, &policy, &connect, list, sizeof list, NOW + 1, &result));
+        REQUIRE(eng_known_good(table, &policy, &connect, list, sizeof list, NOW, &result));
+        REQUIRE(memcmp(result.proof + 32, anchor_sha256, 32) == 0 && eng_known_good_still(table, &result));
+        eng_credential_table_distrust(table);
+        REQUIRE(!eng_known_good_still(table, &result));
+        REQUIRE(!eng_known_good(table, &policy, &connect, list, sizeof list, NOW, &result));
+        REQUIRE(eng_credential_table_count(table) == 1);
     }
     eng_credential_table_close(table);
 }
@@ -266,6 +303,8 @@ int main(int argc, char **argv)
         model();
     else if (strcmp(argv[1], "bounds") == 0)
         bounds();
+    else if (strcmp(argv[1], "certified") == 0)
+        certified();
     else if (strcmp(argv[1], "thread") == 0)
         with_thread();
     else

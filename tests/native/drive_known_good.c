@@ -65,7 +65,7 @@ int main(int argc, char **argv)
             .keep_alive = 60,
         };
 
-        printf("%d\n", eng_known_good(table, &policy, &connect, 1744592400, &result));
+        printf("%d\n", eng_known_good(table, &policy, &connect, NULL, 0, 1744592400, &result));
     }
     eng_credential_table_close(table);
     return 0;

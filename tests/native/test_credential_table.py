@@ -10,7 +10,7 @@ from build import HARDENING, WARNINGS
 
 ROOT = Path(__file__).parents[2]
 DRIVER = ROOT / "tests" / "native" / "drive_credential_table.c"
-TOPICS = ("credential_*", "known_good", "memory_file", "secret", "siphash", "stamp")
+TOPICS = ("credential_*", "digest", "known_good", "memory_file", "secret", "siphash", "stamp")
 SOURCES = [path for topic in TOPICS for path in sorted((ROOT / "native").glob(f"{topic}.c"))]
 ADDRESSES = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 THREADS = ("-fsanitize=thread",)
@@ -42,6 +42,11 @@ def test_no_byte_is_read_past_a_field_of_connect(run: Run) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
+def test_certified_device_is_known_by_its_whole_list_until_it_is_distrusted(run: Run) -> None:
+    done = run("certified", *ADDRESSES)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
 def test_another_process_reads_whole_entries_and_none_that_was_removed(run: Run) -> None:
     done = run("process", *ADDRESSES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
@@ -58,6 +63,7 @@ def test_sequence_lock_has_no_data_race(run: Run) -> None:
         ("credential_layout", "atomic_store(&layout->slots[hole], moving);", "(void)hole;", "model", ()),
         ("credential_table", "eng_slot_remove(&table->layout, place.slot);", "", "model", ()),
         ("credential_table", "give_back(table, place.index);", "table->count--;", "model", ()),
+        ("credential_table", "(trust == 0 || trust == trust_of(table))", "(trust <= trust_of(table))", "certified", ()),
         (
             "credential_layout",
             "words[i] = atomic_load_explicit(&entry->words[i], memory_order_acquire);",
@@ -66,7 +72,7 @@ def test_sequence_lock_has_no_data_race(run: Run) -> None:
             THREADS,
         ),
     ],
-    ids=["neighbour lost", "slot kept", "entry kept", "word read without the lock"],
+    ids=["neighbour lost", "slot kept", "entry kept", "trust kept", "word read without the lock"],
 )
 def test_planted_fault_is_caught(
     run: Run, tmp_path: Path, topic: str, right: str, wrong: str, shown: str, flags: Sequence[str]

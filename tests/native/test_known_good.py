@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from build import HARDENING, WARNINGS
-from engine.claims.claim import SecretClaim
+from engine.claims.claim import SecretClaim, SignType
 from engine.errors import FramingFault
 from engine.framing.mqtt.connect import Connect, read_connect
 from engine.framing.mqtt.fixed_header import read_packet
@@ -101,7 +101,9 @@ def answer_of_c(
         return None
     table = CredentialTable(4)
     known = KnownGood(table=table, store=None, sealer=SEALER, limits=limits)
-    known.offer(row, Accepted(row.device_id, row.record_id, row.generation, first=False, checked_stamp=False), 0)
+    claim = SecretClaim(row.device_id, row.device_id, None, SignType.STAMP_NOT_JUDGED, STAMP)
+    accepted = Accepted(row.device_id, row.record_id, row.generation, first=False, checked_stamp=False)
+    known.offer(claim, row, accepted, 0)
     shared = KnownGoodPolicy(limits, policy.sign_types, policy.stamp_window_hours)
     return known_good(table, shared, fields_of(connect), math.floor(now))
 

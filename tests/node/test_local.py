@@ -9,7 +9,8 @@ from engine.node.local import LocalBus
 from engine.registry.record import Activation
 from engine.session.table import CloseReason, DictSessionTable, Session
 from engine.verdict.outcome import ProvedBy
-from tests.helpers.stores import CLOCK, open_empty_store
+from tests.helpers.faulty_store import FaultyStore
+from tests.helpers.stores import CLOCK, PROJECT, add_device, add_product, new_sealer, open_empty_store
 
 
 class RecordingFront:
@@ -111,19 +112,32 @@ async def test_pending_notes_of_a_record_that_is_gone_do_no_harm(tmp_path: Path)
 
 async def test_certified_sessions_end_by_their_certificate_or_its_anchor_in_their_project_only(tmp_path: Path) -> None:
     async with open_empty_store(tmp_path) as store:
-        sessions, front = DictSessionTable(), RecordingFront()
-        bus = LocalBus(store, sessions, Limits(), CLOCK)
+        await add_product(store)
+        await store.create_project("q")
+        await add_product(store, "other", project_id="q")
+        sessions, front, faulty = DictSessionTable(), RecordingFront(), FaultyStore(store, fail_at=3)
+        bus = LocalBus(faulty, sessions, Limits(), CLOCK)
         leaf, other_leaf, anchor, other_anchor = (bytes([number]) * 32 for number in range(4))
         proofs = [
-            ProvedBy("p", leaf, anchor),
-            ProvedBy("p", other_leaf, anchor),
-            ProvedBy("p", other_leaf, other_anchor),
-            ProvedBy("q", leaf, anchor),
+            ProvedBy(leaf, anchor),
+            ProvedBy(other_leaf, anchor),
+            ProvedBy(other_leaf, other_anchor),
+            ProvedBy(leaf, anchor),
             None,
         ]
         for connection, proved_by in enumerate(proofs):
+            project = {"project_id": "q", "product_id": "other"} if connection == 3 else {}
+            await add_device(store, new_sealer(), f"device-{connection}", b"secret-1", **project)
             sessions.attach(f"device-{connection}", Session(front, connection, 1.5, proved_by))
-        for fingerprint, closed in ((leaf, [0]), (anchor, [0, 1]), (bytes(32 * [9]), [])):
+
+        async def closed_by(fingerprint: bytes) -> list[int]:
             front.closed.clear()
-            assert await bus.close_certified("p", [fingerprint.hex()]) == len(closed)
-            assert front.closed == [(connection, CloseReason.ADMINISTRATIVE) for connection in closed]
+            count = await bus.close_certified(PROJECT, [fingerprint.hex()])
+            assert count == len(front.closed)
+            assert {reason for _, reason in front.closed} <= {CloseReason.ADMINISTRATIVE}
+            return [connection for connection, _ in front.closed]
+
+        assert await closed_by(leaf) == [0]
+        assert await closed_by(anchor) == [0, 1]
+        assert await closed_by(bytes(32 * [9])) == []
+        assert await closed_by(anchor) == [0, 1, 3], "whose they are cannot be read: rather too many"
