@@ -16,8 +16,6 @@ from bench.nodes import Cpu, cpu_of, cpu_seconds_of, serving
 from bench.programs import program
 
 FLOOR = "floor"
-FRONTS = ("auto", "never")
-"""Keyturn's fronts, by the setting `native` that chooses them."""
 WIRES = ("plain", "tls", "certificate", "resumed")
 
 _QUIET, _LOOK_SECONDS = 0.1, 0.25
@@ -59,7 +57,8 @@ Rival = dict[str, Service]
 def rivals(fleet: Fleet, fronts: Sequence[str], version: str, limits: Mapping[str, int]) -> Iterator[dict[str, Rival]]:
     """All of them by name, the floor first, just started, and done with what they do then.
 
-    version: of MQTT, "4" or "5", for the floor's answer. limits: of Keyturn's nodes, where they are not the default.
+    fronts: Keyturn's, by the setting `native` that chooses them. version: of MQTT, "4" or "5", for the floor's answer.
+    limits: of Keyturn's nodes, where they are not the default.
     """
     _raise_descriptor_limit()
     with contextlib.ExitStack() as stack:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.fleet import Fleet, fleet_of
 from bench.report import LEGEND, Row, machine, table, write
-from bench.rivals import FLOOR, FRONTS, rivals
+from bench.rivals import FLOOR, rivals
 from bench.scenarios import SCENARIOS, Bout, Figures, Scenario, Unsupported
 
 _SIZES = {"new": 10_000, "activated": 30_000}
@@ -48,7 +48,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="of: %(default)s")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="per round and rival")
-    parser.add_argument("--fronts", default=",".join(FRONTS), help="Keyturn's settings of native")
+    parser.add_argument("--fronts", default="auto", help="Keyturn's settings of native: %(default)s, never, or both")
     parser.add_argument("--mqtt", type=int, choices=(4, 5), default=4, help="4 is 3.1.1")
     parser.add_argument("--tls", choices=("1.2", "1.3"), default="1.3")
     parser.add_argument("--results", type=Path, help="directory for storm.txt, storm.json, storm.svg")
