@@ -83,6 +83,9 @@ def _note(row: Row) -> str:
     late, offered, saturated = map(row.median, ("latest_start_us", "offered_per_second", "saturated_per_second"))
     if offered is not None and saturated is not None:
         notes.append(f"offered {offered / saturated:.1f} x")
+    had, had_saturated = map(row.median, ("busy", "saturated_busy"))
+    if had is not None and had_saturated is not None:
+        notes.append(f"{had:.0%} of the core, {had_saturated:.0%} at saturation")
     busy, late_p99 = map(row.median, ("client_busy", "late_p99_us"))
     if busy is not None and late_p99 is not None:
         notes.append(f"client {busy:.0%} busy, its p99 late {late_p99 / 1e3:.2f} ms")
