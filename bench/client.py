@@ -36,8 +36,9 @@ class Storm(msgspec.Struct, frozen=True):
     per_second: float
     in_time_per_second: float
     """Expected answers while clients still arrived."""
+    late_p99_us: float
     latest_start_us: float
-    """Open loop: how far the client itself fell behind its schedule."""
+    """Open loop: how far the client itself fell behind its schedule; a part of every latency."""
     client_user_seconds: float
     client_system_seconds: float
 

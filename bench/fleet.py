@@ -4,21 +4,24 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bench.nodes import BenchNode, device_line, prepare, serving
+from bench.stock import stock
 from tests.helpers.device_certificates import issue
 
 CERTIFICATE_DEVICES = 300
+_FEW = 2_000
+"""Devices: what keeps a closed loop from meeting itself."""
 
 
 class Fleet(NamedTuple):
-    """Files below `directory`: the data directory of a node that knows all devices, the storm client's device lists,
-    mosquitto's password file, the device CA."""
+    """Files below `directory`: the data directory of a node that has all devices, the storm client's device lists,
+    mosquitto's password file, the device CA. size: devices with secrets."""
 
     directory: Path
     credentials: dict[str, str]
@@ -35,7 +38,13 @@ class Fleet(NamedTuple):
 
     @property
     def secrets(self) -> Path:
+        """All of them."""
         return self.directory / "secrets.tsv"
+
+    @property
+    def few(self) -> Path:
+        """Some of them, who come again and again."""
+        return self.directory / "few.tsv"
 
     @property
     def certificates(self) -> Path:
@@ -49,25 +58,29 @@ class Fleet(NamedTuple):
     def device_ca(self) -> Path:
         return self.directory / "device-ca.pem"
 
-    def data_of(self, name: str, native: str) -> Path:
-        """A copy of the data directory for one more node, with its setting of `native`."""
+    def data_of(self, name: str, native: str, limits: Mapping[str, int]) -> Path:
+        """A copy of the data directory for one more node, with its setting of `native`, and with these limits."""
         data = self.directory / f"data-{name}"
         shutil.rmtree(data, ignore_errors=True)
         shutil.copytree(self.data, data)
         config = data / "keyturn.toml"
-        config.write_text(config.read_text().replace('native = "auto"', f'native = "{native}"', 1))
+        lines = "".join(f"{limit} = {value}\n" for limit, value in limits.items())
+        text = config.read_text().replace('native = "auto"', f'native = "{native}"', 1)
+        config.write_text(text.replace("[limits]\n", f"[limits]\n{lines}", 1))
         return data
 
 
 @contextlib.contextmanager
-def fleet_of(size: int) -> Iterator[Fleet]:
-    """So many devices with secrets, and CERTIFICATE_DEVICES with certificates."""
+def fleet_of(size: int, *, is_activated: bool) -> Iterator[Fleet]:
+    """So many devices with secrets, who have been there before or never, and CERTIFICATE_DEVICES with certificates."""
     with tempfile.TemporaryDirectory(prefix="keyturn-bench-") as scratch:
         directory = Path(scratch)
         fleet = Fleet(directory, prepare(directory / "data"), size)
+        devices = stock(fleet.data, fleet.credentials["project_id"], size, is_activated=is_activated)
+        lines = [f"{device_line(*device)}\n" for device in devices]
+        fleet.secrets.write_text("".join(lines))
+        fleet.few.write_text("".join(lines[:_FEW]))
         with serving(fleet.data, fleet.credentials) as node:
-            lines = [device_line(*device) for device in node.register(size)]
-            fleet.secrets.write_text("".join(f"{line}\n" for line in lines))
             _certify(fleet, node)
         _write_passwords(fleet, lines)
         yield fleet
@@ -75,7 +88,7 @@ def fleet_of(size: int) -> Iterator[Fleet]:
 
 def _write_passwords(fleet: Fleet, lines: list[str]) -> None:
     """The same user names and passwords for mosquitto, hashed as its own program does it."""
-    fleet.passwords.write_text("".join("{1}:{2}\n".format(*line.split("\t")) for line in lines))
+    fleet.passwords.write_text("".join("{1}:{2}\n".format(*line.split()) for line in lines))
     if shutil.which("mosquitto_passwd"):
         subprocess.run(["mosquitto_passwd", "-U", fleet.passwords], check=True, capture_output=True)
     fleet.passwords.chmod(0o600)

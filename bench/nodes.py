@@ -22,16 +22,22 @@ _CALLERS = 32
 
 
 class Cpu(NamedTuple):
-    """CPU seconds of a process, all its threads."""
+    """CPU seconds of a process, all its threads; the parts are to a tick (10 ms), the total to a microsecond."""
 
     user: float
     system: float
+    total: float
 
 
 def cpu_of(pid: int) -> Cpu:
-    """What it has used, from /proc/PID/stat, to a tick (10 ms)."""
+    """What it has used: the parts from /proc/PID/stat, the total from its CPU clock."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return Cpu(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
+    return Cpu(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS, cpu_seconds_of(pid))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """User and system time, of threads that have ended too, as the scheduler counts it (clock_getcpuclockid(3))."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 class BenchNode(NamedTuple):
@@ -78,7 +84,7 @@ class BenchNode(NamedTuple):
 
     def cpu_seconds(self) -> float:
         """User and system time that the node has used."""
-        return sum(cpu_of(self.pid))
+        return cpu_seconds_of(self.pid)
 
 
 def device_line(device_id: str, secret: str) -> str:

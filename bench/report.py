@@ -75,13 +75,27 @@ def _line(row: Row, floor: Row) -> str:
 
 
 def _note(row: Row) -> str:
-    """Where the client was late, or could not offer what it should, the figure is as much about the client."""
+    """Where the client was late, or could not offer what it should, the figure is as much about the client.
+
+    And whether a node's table of known devices was asked as the scenario wants it.
+    """
     notes = []
     late, offered, saturated = map(row.median, ("latest_start_us", "offered_per_second", "saturated_per_second"))
     if offered is not None and saturated is not None:
         notes.append(f"offered {offered / saturated:.1f} x")
+    had, had_saturated = map(row.median, ("busy", "saturated_busy"))
+    if had is not None and had_saturated is not None:
+        notes.append(f"{had:.0%} of the core, {had_saturated:.0%} at saturation")
+    busy, late_p99 = map(row.median, ("client_busy", "late_p99_us"))
+    if busy is not None and late_p99 is not None:
+        notes.append(f"client {busy:.0%} busy, its p99 late {late_p99 / 1e3:.2f} ms")
     if late is not None and late > _LATE_US:
         notes.append(f"client up to {late / 1e3:.0f} ms late")
+    besiegers, known = map(row.median, ("besiegers_busy", "accepted_in_c"))
+    if besiegers is not None:
+        notes.append(f"besiegers {besiegers:.0%} busy")
+    if known:
+        notes.append(f"{known:.0%} accepted in C")
     return ", ".join(notes)
 
 

@@ -6,27 +6,30 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.fleet import Fleet
-from bench.nodes import Cpu, cpu_of, serving
+from bench.nodes import Cpu, cpu_of, cpu_seconds_of, serving
 from bench.programs import program
 
 FLOOR = "floor"
-FRONTS = ("auto", "never")
-"""Keyturn's fronts, by the setting `native` that chooses them."""
 WIRES = ("plain", "tls", "certificate", "resumed")
+
+_QUIET, _LOOK_SECONDS = 0.1, 0.25
+"""A server that uses less of a core than this, for so long, has started."""
 
 _FLOOR_FLAGS = {"plain": (), "tls": ("server",), "certificate": ("server", "client"), "resumed": ("server", "tickets")}
 
 
 class Service(NamedTuple):
-    """A process and where it serves one wire."""
+    """A process and where it serves one wire; api: a node's "host:port", empty where there is none."""
 
     pid: int
     address: str
+    api: str = ""
 
     def cpu(self) -> Cpu:
         """What it has used so far."""
@@ -37,14 +40,26 @@ class Service(NamedTuple):
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
+    def accepted_in_c(self) -> float:
+        """How many its table of known devices has accepted so far; 0 where there is none."""
+        if not self.api:
+            return 0.0
+        with urllib.request.urlopen(f"http://{self.api}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("keyturn_known_good_total{"))
+
 
 Rival = dict[str, Service]
 """By the wires that it serves."""
 
 
 @contextlib.contextmanager
-def rivals(fleet: Fleet, fronts: Sequence[str], version: str) -> Iterator[dict[str, Rival]]:
-    """All of them by name, the floor first, just started. version: of MQTT, "4" or "5", for the floor's answer."""
+def rivals(fleet: Fleet, fronts: Sequence[str], version: str, limits: Mapping[str, int]) -> Iterator[dict[str, Rival]]:
+    """All of them by name, the floor first, just started, and done with what they do then.
+
+    fronts: Keyturn's, by the setting `native` that chooses them. version: of MQTT, "4" or "5", for the floor's answer.
+    limits: of Keyturn's nodes, where they are not the default.
+    """
     _raise_descriptor_limit()
     with contextlib.ExitStack() as stack:
         started: dict[str, Rival] = {FLOOR: {}}
@@ -52,17 +67,26 @@ def rivals(fleet: Fleet, fronts: Sequence[str], version: str) -> Iterator[dict[s
             started[FLOOR][wire] = stack.enter_context(_floor(fleet, wire, version))
         for native in fronts:
             name = f"keyturn {native}"
-            node = stack.enter_context(serving(fleet.data_of(native, native), fleet.credentials))
-            plain, tls = (Service(node.pid, node.addresses[listener]) for listener in ("mqtt", "mqtts"))
+            node = stack.enter_context(serving(fleet.data_of(native, native, limits), fleet.credentials))
+            plain, tls = (Service(node.pid, node.addresses[listener], node.api) for listener in ("mqtt", "mqtts"))
             started[name] = {"plain": plain, **dict.fromkeys(WIRES[1:], tls)}
         if shutil.which("mosquitto") is None:
             print("mosquitto is missing, the comparison with it is left out: apt-get install mosquitto")
-            yield started
-            return
-        for name, access in _mosquitto_access(fleet).items():
-            started[name] = stack.enter_context(_mosquitto(fleet, name, access))
-        del started["mosquitto anonymous"]["certificate"]  # the other one's again: a certificate is never anonymous
+        else:
+            for name, access in _mosquitto_access(fleet).items():
+                started[name] = stack.enter_context(_mosquitto(fleet, name, access))
+            del started["mosquitto anonymous"]["certificate"]  # the other one's again: never is one anonymous
+        await_quiet({service.pid for rival in started.values() for service in rival.values()})
         yield started
+
+
+def await_quiet(pids: Iterable[int]) -> None:
+    """Until none of them is at work on its own: a node puts the devices of its registry into its table."""
+    for pid in pids:
+        used = -1.0
+        while cpu_seconds_of(pid) - used > _QUIET * _LOOK_SECONDS:
+            used = cpu_seconds_of(pid)
+            time.sleep(_LOOK_SECONDS)
 
 
 def _raise_descriptor_limit() -> None:

@@ -2,16 +2,20 @@
 
 import contextlib
 import math
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from bench.client import CORE, Flags, Storm, holding, read, start, storm
+from bench.client import Flags, Storm, holding, read, start, storm
 from bench.fleet import Fleet
+from bench.nodes import cpu_seconds_of
 from bench.rivals import Service
+from bench.siege import besiegers
 
 Figures = dict[str, float]
 """What a round with a rival gave, by name; the unit is the name's end."""
@@ -21,6 +25,12 @@ _OVERLOAD_SECONDS = 12.0
 """Long enough that clients give up for most of it."""
 _CLIENT_DESCRIPTORS = 15_000
 """Connections that one client process may have open: the usual hard limit is 20,000."""
+_PLAIN_CROWD, _TLS_CROWD = 3, 2
+"""Others on the servers' core under overload: a quarter is the server's, or a third. With less of it, listen(2)'s queue
+would be more than is answered before clients give up."""
+_SIEGES = 2
+"""Times in a round."""
+_HELD = 10_000
 
 
 class Unsupported(Exception):
@@ -39,17 +49,29 @@ class Bout(NamedTuple):
 
 def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
     """Known devices, as many at a time as `in_flight`; the server's CPU time a connection."""
-    used = []
+    used, known = [], []
+
+    def before() -> None:
+        known.append(bout.service.accepted_in_c())
+        used.append(bout.service.cpu())
+
     length = {} if "connections" in flags else {"seconds": bout.seconds}
     asked: dict[str, Flags] = {"mqtt": bout.mqtt, **length, **flags}
-    result = storm(bout.service.address, devices, lambda: used.append(bout.service.cpu()), **asked)
-    after = bout.service.cpu()
+    result = storm(bout.service.address, devices, before, **asked)
+    user, system, total = (after - used[0][part] for part, after in enumerate(bout.service.cpu()))
     if result.expected != result.started:
         raise SystemExit(f"not every connection was accepted: {result}")
     if flags.get("resume") and result.resumed < 0.9 * result.started:
         raise Unsupported(f"resumed {result.resumed} of {result.started} sessions")
-    user, system = ((after[part] - used[0][part]) / result.started * 1e6 for part in range(2))
-    return {"cpu_us": user + system, "user_us": user, "system_us": system, **_latencies(result)}
+    each = 1e6 / result.started
+    return {
+        "cpu_us": total * each,
+        "user_us": user * each,
+        "system_us": system * each,
+        "busy": total / result.seconds,
+        "accepted_in_c": (bout.service.accepted_in_c() - known[0]) / result.started,
+        **_latencies(result),
+    }
 
 
 def _latencies(result: Storm) -> Figures:
@@ -59,12 +81,13 @@ def _latencies(result: Storm) -> Figures:
         "p50_us": result.p50_us,
         "p99_us": result.p99_us,
         "p999_us": result.p999_us,
+        "late_p99_us": result.late_p99_us,
         "latest_start_us": result.latest_start_us,
     }
 
 
 def plain(bout: Bout) -> Figures:
-    return _closed_loop(bout, bout.fleet.secrets, in_flight=256, warm_up=True)
+    return _closed_loop(bout, bout.fleet.few, in_flight=256, warm_up=True)
 
 
 def first(bout: Bout) -> Figures:
@@ -72,8 +95,13 @@ def first(bout: Bout) -> Figures:
     return _closed_loop(bout, bout.fleet.secrets, in_flight=256, connections=bout.fleet.size)
 
 
+def stranger(bout: Bout) -> Figures:
+    """One device after the other of a fleet that C knows nothing of."""
+    return _closed_loop(bout, bout.fleet.secrets, in_flight=256)
+
+
 def tls(bout: Bout) -> Figures:
-    return _closed_loop(bout, bout.fleet.secrets, in_flight=64, warm_up=True, tls=bout.tls)
+    return _closed_loop(bout, bout.fleet.few, in_flight=64, warm_up=True, tls=bout.tls)
 
 
 def certificate(bout: Bout) -> Figures:
@@ -81,14 +109,19 @@ def certificate(bout: Bout) -> Figures:
 
 
 def resumed(bout: Bout) -> Figures:
-    return _closed_loop(bout, bout.fleet.secrets, in_flight=64, warm_up=True, tls=bout.tls, resume=True)
+    return _closed_loop(bout, bout.fleet.few, in_flight=64, warm_up=True, tls=bout.tls, resume=True)
 
 
 def _open_loop(bout: Bout, rate: float) -> Figures:
-    result = storm(bout.service.address, bout.fleet.secrets, mqtt=bout.mqtt, seconds=bout.seconds, rate=rate)
+    result = storm(bout.service.address, bout.fleet.few, mqtt=bout.mqtt, seconds=bout.seconds, rate=rate)
     if result.expected != result.started:
         raise SystemExit(f"not every connection was accepted: {result}")
-    return {"rate": rate, **_latencies(result)}
+    return {"rate": rate, "client_busy": _client_busy(result), **_latencies(result)}
+
+
+def _client_busy(result: Storm) -> float:
+    """The share of its core that a client used that was not warmed up."""
+    return (result.client_user_seconds + result.client_system_seconds) / result.seconds
 
 
 def open_loop(bout: Bout) -> Figures:
@@ -98,44 +131,67 @@ def open_loop(bout: Bout) -> Figures:
 
 
 def siege(bout: Bout) -> Figures:
-    """Poisson arrivals at half of saturation, without and then with bench.siege attached."""
-    idle = _open_loop(bout, 0.5 * plain(bout)["per_second"])
-    command = ["taskset", "-c", str(CORE), sys.executable, "-m", "bench.siege", bout.service.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as besiegers:
-        try:
-            assert besiegers.stdout is not None
-            assert besiegers.stdout.readline() == b"attached\n"
-            besieged = _open_loop(bout, idle["rate"])
-        finally:
-            besiegers.terminate()
-    return {"idle_p99_us": idle["p99_us"], **besieged}
+    """Poisson arrivals at half of saturation, without and with bench.siege attached, in turn."""
+    rate = 0.5 * plain(bout)["per_second"]
+    idle, besieged, used = [], [], []
+    for _ in range(_SIEGES):
+        idle.append(_open_loop(bout, rate))
+        with besiegers(bout.service.address) as pid:
+            began, before = time.monotonic(), cpu_seconds_of(pid)
+            besieged.append(_open_loop(bout, rate))
+            used.append((cpu_seconds_of(pid) - before) / (time.monotonic() - began))
+    middle = {figure: statistics.median(one[figure] for one in besieged) for figure in besieged[0]}
+    idle_p99 = statistics.median(one["p99_us"] for one in idle)
+    return {**middle, "idle_p99_us": idle_p99, "besiegers_busy": max(used)}
 
 
 def overload(bout: Bout) -> Figures:
     """Three times the saturated rate, from clients that give up after 5 s."""
-    return _overload(bout, plain(bout)["per_second"])
+    with crowd(_PLAIN_CROWD):
+        return _overload(bout, plain(bout))
 
 
 def overload_tls(bout: Bout) -> Figures:
-    return _overload(bout, tls(bout)["per_second"], tls=bout.tls)
+    with crowd(_TLS_CROWD):
+        return _overload(bout, tls(bout), tls=bout.tls)
 
 
-def _overload(bout: Bout, saturated: float, **flags: Flags) -> Figures:
-    offered = 3 * saturated
+@contextlib.contextmanager
+def crowd(size: int) -> Iterator[None]:
+    """So many others on the servers' core, so that the client can offer three times what a server can take."""
+    spin = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+    with contextlib.ExitStack() as stack:
+        for _ in range(size):
+            spinner = stack.enter_context(subprocess.Popen(["taskset", "-c", "0", sys.executable, "-c", spin]))
+            stack.callback(spinner.kill)
+        yield
+
+
+def _overload(bout: Bout, saturated: Figures, **flags: Flags) -> Figures:
+    offered = 3 * saturated["per_second"]
     clients = math.ceil(offered * _GIVE_UP_SECONDS / _CLIENT_DESCRIPTORS)
     asked: dict[str, Flags] = {"mqtt": bout.mqtt, "seconds": _OVERLOAD_SECONDS, "give_up": _GIVE_UP_SECONDS, **flags}
+    used = bout.service.cpu().total
     with contextlib.ExitStack() as stack:
         started = [
-            stack.enter_context(start(bout.service.address, bout.fleet.secrets, rate=offered / clients, **asked))
+            stack.enter_context(start(bout.service.address, bout.fleet.few, rate=offered / clients, **asked))
             for _ in range(clients)
         ]
+        time.sleep(_OVERLOAD_SECONDS)
+        used = bout.service.cpu().total - used
         results = [read(client) for client in started]
     return {
-        "saturated_per_second": saturated,
+        "saturated_per_second": saturated["per_second"],
+        "saturated_busy": saturated["busy"],
+        "busy": used / _OVERLOAD_SECONDS,
+        "client_busy": sum(_client_busy(result) for result in results),
         "per_second": sum(result.in_time_per_second for result in results),
         "offered_per_second": sum(result.started for result in results) / _OVERLOAD_SECONDS,
         "gave_up": sum(result.gave_up for result in results),
+        "refused": sum(sum(result.codes.values()) - result.expected for result in results),
+        "closed": sum(result.closed + result.reset + result.handshake_ended for result in results),
         "p99_us": max(result.p99_us for result in results),
+        "late_p99_us": max(result.late_p99_us for result in results),
         "latest_start_us": max(result.latest_start_us for result in results),
     }
 
@@ -149,11 +205,11 @@ def held_tls(bout: Bout) -> Figures:
 
 
 def _held(bout: Bout, **flags: Flags) -> Figures:
-    """Memory for 10,000 sessions that stay open, on servers just started."""
+    """Memory for sessions that stay open, on servers just started."""
     before = bout.service.rss_bytes()
-    asked: dict[str, Flags] = {"mqtt": bout.mqtt, "connections": bout.fleet.size, "in_flight": 64, **flags}
+    asked: dict[str, Flags] = {"mqtt": bout.mqtt, "connections": _HELD, "in_flight": 64, **flags}
     with holding(bout.service.address, bout.fleet.secrets, **asked) as result:
-        if result.held != bout.fleet.size:
+        if result.held != _HELD:
             raise SystemExit(f"not every session was held: {result}")
         time.sleep(1.0)  # what was only needed on the way is given back
         grown = bout.service.rss_bytes() - before
@@ -165,7 +221,10 @@ Compare = Callable[[Figures, Figures], float]
 
 
 class Scenario(NamedTuple):
-    """wire: of bench.rivals. is_fresh: every round on servers just started."""
+    """wire: of bench.rivals. is_fresh: every round on servers just started. devices: "new" ones, or "activated" before.
+
+    limits: of Keyturn's nodes, where they are not the default.
+    """
 
     what: str
     figure: str
@@ -173,6 +232,8 @@ class Scenario(NamedTuple):
     round: Callable[[Bout], Figures]
     compare: Compare
     is_fresh: bool = False
+    devices: str = "new"
+    limits: Mapping[str, int] = MappingProxyType({})
 
 
 def _cpu_share(ours: Figures, floor: Figures) -> float:
@@ -199,6 +260,18 @@ SHARE = "the floor's CPU time / its own"
 SCENARIOS = {
     "plain": Scenario("plain, secret, known devices", SHARE, "plain", plain, _cpu_share),
     "first": Scenario("plain, secret, first sight", SHARE, "plain", first, _cpu_share, is_fresh=True),
+    "filled": Scenario(
+        "plain, secret, known since before the start", SHARE, "plain", first, _cpu_share, True, "activated"
+    ),
+    "python": Scenario(
+        "plain, secret, known to the registry alone",
+        SHARE,
+        "plain",
+        stranger,
+        _cpu_share,
+        devices="activated",
+        limits={"known_good_entries": 1},
+    ),
     "tls": Scenario("TLS, secret", SHARE, "tls", tls, _cpu_share),
     "certificate": Scenario("TLS, client certificate", SHARE, "certificate", certificate, _cpu_share),
     "resumed": Scenario("TLS resumed, secret", SHARE, "resumed", resumed, _cpu_share),
@@ -207,5 +280,14 @@ SCENARIOS = {
     "overload": Scenario("plain, 300 % offered", "its goodput / saturation", "plain", overload, _goodput),
     "overload-tls": Scenario("TLS, 300 % offered", "its goodput / saturation", "tls", overload_tls, _goodput),
     "held": Scenario("sessions held, plain", "MiB RSS / 10,000", "plain", held, _memory, is_fresh=True),
+    "held-filled": Scenario(
+        "sessions held, plain, known since before the start",
+        "MiB RSS / 10,000",
+        "plain",
+        held,
+        _memory,
+        True,
+        "activated",
+    ),
     "held-tls": Scenario("sessions held, TLS", "MiB RSS / 10,000", "tls", held_tls, _memory, is_fresh=True),
 }

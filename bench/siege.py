@@ -1,10 +1,16 @@
 """Peers that mean no good, attached to a server while honest ones connect: silent, trickling, and announcing much."""
 
 import contextlib
+import itertools
+import os
 import select
 import socket
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+
+from bench.client import CORE
 
 PEERS = 200
 _CONNECT = b"\x10\x80\x01\x00\x04MQTT\x04\xc2\x00\x3c"
@@ -51,16 +57,32 @@ class Peer:
         return sock
 
 
+@contextlib.contextmanager
+def besiegers(address: str) -> Iterator[int]:
+    """All of them in a process of their own on the client's core, where it gives way to the client; its pid."""
+    command = ["taskset", "-c", str(CORE), sys.executable, "-m", "bench.siege", address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"attached\n"
+            yield process.pid
+        finally:
+            process.terminate()
+
+
 def main() -> None:
     """`python -m bench.siege HOST:PORT`: attach PEERS of them, print "attached", go on until terminated."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     host, _, port = sys.argv[1].rpartition(":")
     kinds = list(KINDS.values())
     peers = [Peer((host, int(port)), *kinds[number % len(kinds)]) for number in range(PEERS)]
     print("attached", flush=True)
-    while True:
-        for peer in peers:
-            peer.tick()
-        time.sleep(_TICK_SECONDS)
+    # One after the other: all at once would be a burst of work that honest clients wait for, on the client's core too.
+    due_at = time.monotonic()
+    for peer in itertools.cycle(peers):
+        due_at += _TICK_SECONDS / PEERS
+        time.sleep(max(0.0, due_at - time.monotonic()))
+        peer.tick()
 
 
 if __name__ == "__main__":

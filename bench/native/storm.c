@@ -90,8 +90,7 @@ static void start_due(struct storm *storm, uint64_t connections, double rate)
         start(storm, due_at);
         if (rate <= 0)
             continue;
-        if (now - due_at > storm->tally.latest_start)
-            storm->tally.latest_start = now - due_at;
+        histogram_add(&storm->tally.late, now - due_at);
         storm->next_at += (uint64_t)(-log(chance(&storm->random)) / rate * 1e9);
     }
 }

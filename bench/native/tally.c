@@ -70,7 +70,8 @@ static void report_rates(const struct tally *tally)
 
     printf("\"seconds\": %.6f, \"per_second\": %.1f, ", seconds, (double)tally->expected / seconds);
     printf("\"in_time_per_second\": %.1f, ", (double)tally->in_time / arrivals);
-    printf("\"latest_start_us\": %.1f, ", (double)tally->latest_start / 1e3);
+    printf("\"late_p99_us\": %.1f, ", (double)histogram_quantile(&tally->late, 0.99) / 1e3);
+    printf("\"latest_start_us\": %.1f, ", (double)tally->late.largest / 1e3);
 }
 
 void tally_report(const struct tally *tally)

@@ -14,7 +14,7 @@ struct tally {
     uint64_t outcomes[OUTCOMES];
     uint64_t codes[256];
     uint64_t began_at, arrivals_end_at, ended_at;
-    uint64_t latest_start;    /* open loop: how far behind its schedule the client was at most */
+    struct histogram late;    /* open loop: how far behind its schedule the client was with each start */
     struct histogram latency; /* of those expected: from the due instant to CONNACK */
 };
 
