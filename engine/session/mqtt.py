@@ -45,7 +45,7 @@ _SUCCESS, _NO_SUBSCRIPTION_EXISTED = 0x00, 0x11
 _SUBACK_FAILURE_V3, _NOT_AUTHORIZED, _QUOTA_EXCEEDED = 0x80, 0x87, 0x97
 
 
-class State(enum.Enum):
+class State(enum.IntEnum):
     """Where the conversation stands."""
 
     CONNECT_AWAITED = enum.auto()

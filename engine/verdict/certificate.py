@@ -79,7 +79,10 @@ def _reason(
         (not evidence.is_inactive, Reason.CERTIFICATE_INACTIVE),
         (not is_expired(row, now), Reason.UNKNOWN_DEVICE),
     )
-    return next((reason for is_met, reason in checks if not is_met), Reason.ACCEPTED)
+    for is_met, reason in checks:
+        if not is_met:
+            return reason
+    return Reason.ACCEPTED
 
 
 def _chain_reason(chain: ChainVerdict) -> Reason:

@@ -35,4 +35,7 @@ def _reason(claim: NodeClaim, row: CredentialRow, now: float) -> Reason:
         (not is_expired(row, now), Reason.UNKNOWN_DEVICE),
         (not row.frozen, Reason.DEVICE_FROZEN),
     )
-    return next((reason for is_met, reason in checks if not is_met), Reason.ACCEPTED)
+    for is_met, reason in checks:
+        if not is_met:
+            return reason
+    return Reason.ACCEPTED

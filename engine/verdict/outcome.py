@@ -11,6 +11,8 @@ class Reason(enum.Enum):
     The value is the word that audit, attempts and metric labels use.
     """
 
+    __hash__ = object.__hash__  # members are themselves and nobody else; Enum's hashes the name, in Python
+
     ACCEPTED = "accepted"
     # the peer broke the protocol
     MALFORMED_PACKET = "malformed_packet"

@@ -56,4 +56,7 @@ def _reason(
         (not row.frozen, Reason.DEVICE_FROZEN),
         (not is_expired(row, now), Reason.UNKNOWN_DEVICE),
     )
-    return next((reason for is_met, reason in checks if not is_met), Reason.ACCEPTED)
+    for is_met, reason in checks:
+        if not is_met:
+            return reason
+    return Reason.ACCEPTED
