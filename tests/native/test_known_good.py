@@ -101,7 +101,11 @@ def answer_of_c(
         return None
     table = CredentialTable(4)
     known = KnownGood(table=table, store=None, sealer=SEALER, limits=limits)
-    known.offer(row, Accepted(row.device_id, row.record_id, row.generation, first=False, checked_stamp=False), 0)
+    known.offer(
+        SEALER.open_credential(row),
+        Accepted(row.device_id, row.record_id, row.generation, first=False, checked_stamp=False),
+        0,
+    )
     shared = KnownGoodPolicy(limits, policy.sign_types, policy.stamp_window_hours)
     return known_good(table, shared, fields_of(connect), math.floor(now))
 
