@@ -108,7 +108,8 @@ class NativeSessions:
         if sessions == _native.ffi.NULL:
             raise MemoryError
         self.pointer = _native.ffi.gc(sessions, _native.lib.eng_sessions_close)
-        self._told: _native._Struct = _native.ffi.new("struct eng_session *")
+        self._asked: _native._Session = _native.ffi.new("struct eng_session *")
+        self._told: _native._Session = _native.ffi.new("struct eng_session *")
 
     def __len__(self) -> int:
         return _native.lib.eng_sessions_count(self.pointer)
@@ -117,11 +118,9 @@ class NativeSessions:
         self, device_id: bytes, front: int, connection: int, since: float, note: bytes = b""
     ) -> NativeSession | None:
         """Enter a session; the one it takes over. MemoryError, and everything is as before."""
-        held = _native.ffi.from_buffer("uint8_t[]", note)
-        session = _native.ffi.new(
-            "struct eng_session *",
-            {"front": front, "connection": connection, "since": since, "note": held, "note_len": len(note)},
-        )
+        session = self._asked
+        session.front, session.connection, session.since = front, connection, since
+        session.note, session.note_len = _native.ffi.from_buffer("uint8_t[]", note), len(note)
         if not _native.lib.eng_sessions_attach(self.pointer, device_id, len(device_id), session, self._told):
             raise MemoryError
         return self._session()

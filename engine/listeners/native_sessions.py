@@ -53,8 +53,9 @@ class NativeSessionTable:
     def attach(self, device_id: str, session: Session) -> Session | None:
         """As SessionTable.attach."""
         number = self.number_of(session.front)
-        note = _Note(session.connection >> 64, session.proved_by)
-        told = b"" if note == _NOTHING else msgspec.msgpack.encode(note)
+        high_bits = session.connection >> 64
+        is_noted = high_bits or session.proved_by is not None
+        told = msgspec.msgpack.encode(_Note(high_bits, session.proved_by)) if is_noted else b""
         low_bits = session.connection & _CONNECTION_MASK
         return self._session(self.native.attach(device_id.encode(), number, low_bits, session.since, told))
 

@@ -4,7 +4,7 @@ Labels are `listener`, `protocol`, `reason` and `outcome`, each from a closed se
 that the number of series is fixed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -176,6 +176,13 @@ class ListenerMetrics:
         """A claim was judged in so many seconds."""
         self._verdicts[reason].inc()
         self._seconds[reason].observe(seconds)
+
+    def verdicts(self, reasons: Sequence[Reason], seconds: float) -> None:
+        """Claims were judged together, in so many seconds."""
+        for reason in set(reasons):
+            self._verdicts[reason].inc(reasons.count(reason))
+        for reason in reasons:
+            self._seconds[reason].observe(seconds)
 
     def broken(self, reason: Reason) -> None:
         """A live session ended because the device broke the protocol."""
