@@ -5,7 +5,6 @@ admission as in the reference front (mqtt.py), a batch at a time; a packet that 
 conversation that is made for it, and kept only while there is something to keep.
 """
 
-import functools
 import os
 import resource
 import socket
@@ -24,7 +23,7 @@ from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_words import words_of
-from engine.listeners.peer import Peer, peer_of
+from engine.listeners.peer import Peer, peer_at, ranges_of
 from engine.listeners.proxy import Proxied
 from engine.listeners.tick import next_tick
 from engine.observe.handshake import HandshakeFault
@@ -91,7 +90,7 @@ class NativeMqttFront:
         self._is_draining = False
         self._polling = trio.CancelScope()
         self._drained = trio.Event()
-        self._placed = functools.lru_cache(maxsize=4096)(self._place)  # a storm comes from a few addresses
+        self._exempt = ranges_of(services.exempt)
         services.admission.throttle.tell(self._watch)
 
     def __len__(self) -> int:
@@ -232,7 +231,7 @@ class NativeMqttFront:
         fault = HandshakeFault(event.fault) if event.fault else HandshakeFault.CUT
         self._services.metrics.handshake_failed(fault)
         if self._services.repeats.is_due(f"handshake {fault.value}"):
-            address = self._peer_of(event).address
+            address = address_text(event.address)
             _log.info("handshake failed", listener=self.name, reason=fault.value, address=address)
 
     # CONNECT
@@ -242,7 +241,7 @@ class NativeMqttFront:
         conversation.peer_certificates = event.peer
         conversation.receive_data(event.data)
         made = conversation.next_event()
-        peer = self._peer_of(event)
+        peer = peer_at(event.address, event.port, self._exempt)
         if isinstance(made, ClaimMade):
             self._asked[event.connection] = conversation
             claims.append(_Asked(Request(made.claim, peer, self.name, self, event.connection), conversation))
@@ -324,15 +323,6 @@ class NativeMqttFront:
         if not is_there:
             front.end(connection, conversation.data_to_send())
             self._services.sessions.detach(outcome.device_id, self, connection)
-
-    def _peer_of(self, event: FrontEvent) -> Peer:
-        address, prefix, is_exempt = self._placed(event.address)
-        return Peer(address, event.port, prefix, is_exempt)
-
-    def _place(self, address: bytes) -> tuple[str, str, bool]:
-        """Address, prefix and whether it is exempt (peer.Peer)."""
-        peer = peer_of(address_text(address), 0, self._services.exempt)
-        return peer.address, peer.prefix, peer.exempt
 
     # A live session
 

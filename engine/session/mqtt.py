@@ -54,7 +54,7 @@ class State(enum.IntEnum):
     OVER = enum.auto()
 
 
-class ClaimMade(msgspec.Struct, frozen=True):
+class ClaimMade(msgspec.Struct, frozen=True, gc=False):
     """CONNECT is complete and makes a claim: the caller has it judged and answers with receive_verdict."""
 
     claim: DeviceClaim
@@ -84,6 +84,22 @@ Event = ClaimMade | Refused | Broken | Discarded
 
 class MqttConversation:
     """One Network Connection of MQTT 3.1, 3.1.1 or 5, in mode `hold`."""
+
+    __slots__ = (
+        "_buffer",
+        "_client_maximum",
+        "_connect",
+        "_device_id",
+        "_events",
+        "_limits",
+        "_maximum",
+        "_output",
+        "_subscriptions",
+        "_version",
+        "keep_alive_seconds",
+        "peer_certificates",
+        "state",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.state = State.CONNECT_AWAITED

@@ -49,7 +49,7 @@ class Reason(enum.Enum):
     CERTIFICATE_INACTIVE = "certificate_inactive"
 
 
-class ProvedBy(msgspec.Struct, frozen=True):
+class ProvedBy(msgspec.Struct, frozen=True, gc=False):
     """The certificate that proved a claim and the device CA that anchored it (SHA-256 of the DER), in which project."""
 
     project_id: str
@@ -57,7 +57,7 @@ class ProvedBy(msgspec.Struct, frozen=True):
     anchor_sha256: bytes
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The claim is proved and the device may be connected.
 
     `first`: the device was never activated before, so the activation must be durable before the answer leaves.
@@ -76,7 +76,7 @@ class Accepted(msgspec.Struct, frozen=True):
     reason: Reason = Reason.ACCEPTED
 
 
-class Rejected(msgspec.Struct, frozen=True):
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The answer is no, or not now; `reason` says exactly why."""
 
     reason: Reason
