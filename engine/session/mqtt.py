@@ -198,12 +198,12 @@ class MqttConversation:
 
     def _read_packets(self) -> None:
         try:
-            while self.state in (State.CONNECT_AWAITED, State.CONNECTED):
+            while (readers := _READERS.get(self.state)) is not None:
                 packet = read_packet(self._buffer, 0, self._maximum)
                 if packet is None:
                     return
                 first_byte, start, end = packet
-                read = _READERS.get((self.state, first_byte >> 4))
+                read = readers.get(first_byte >> 4)
                 if read is None:
                     raise ProtocolViolation(f"a packet of type {first_byte >> 4} has no place here")
                 read(self, first_byte, start, end)
@@ -370,12 +370,14 @@ def write_closed(reason: CloseReason) -> bytes:
 
 _Reader = Callable[[MqttConversation, int, int, int], None]
 
-_READERS: dict[tuple[State, int], _Reader] = {
-    (State.CONNECT_AWAITED, PacketType.CONNECT): MqttConversation._read_connect,
-    (State.CONNECTED, PacketType.PINGREQ): MqttConversation._read_pingreq,
-    (State.CONNECTED, PacketType.DISCONNECT): MqttConversation._read_disconnect,
-    (State.CONNECTED, PacketType.PUBLISH): MqttConversation._read_publish,
-    (State.CONNECTED, PacketType.SUBSCRIBE): MqttConversation._read_subscribe,
-    (State.CONNECTED, PacketType.UNSUBSCRIBE): MqttConversation._read_unsubscribe,
+_READERS: dict[State, dict[int, _Reader]] = {
+    State.CONNECT_AWAITED: {PacketType.CONNECT: MqttConversation._read_connect},
+    State.CONNECTED: {
+        PacketType.PINGREQ: MqttConversation._read_pingreq,
+        PacketType.DISCONNECT: MqttConversation._read_disconnect,
+        PacketType.PUBLISH: MqttConversation._read_publish,
+        PacketType.SUBSCRIBE: MqttConversation._read_subscribe,
+        PacketType.UNSUBSCRIBE: MqttConversation._read_unsubscribe,
+    },
 }
-"""What may come when; an absent pair is a Protocol Error."""
+"""What may come when: an absent packet is a Protocol Error, and in an absent state none is read."""
