@@ -177,7 +177,8 @@ class MqttConversation:
             self._refuse(outcome.reason)
             return
         self._accept(self._connect, outcome)
-        self._read_packets()
+        if self._buffer:
+            self._read_packets()
 
     def refuse(self, reason: Reason) -> None:
         """End the conversation before a verdict, worded for the version that the peer speaks."""

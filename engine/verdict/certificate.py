@@ -29,7 +29,8 @@ class Evidence(msgspec.Struct, frozen=True):
     device certificate INACTIVE.
 
     This is where any other word on revocation enters. Nothing asks OCSP (docs/certificates.md); what would is
-    Admission._noted, which awaits already, and its answer would be one more field here and one more row of _reason.
+    Admission._noted, which awaits already, and its answer would be one more field here and one more condition of
+    _reason.
     """
 
     chain: ChainVerdict
