@@ -37,7 +37,7 @@ _UNDECIDED = Rejected(Reason.REGISTRY_UNAVAILABLE)
 _Ask = Callable[[Sequence[str]], Awaitable[Mapping[str, CredentialRow]]]
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """A claim, who makes it and where: `connection` of `front`, reached by `listener`.
 
     `is_renewal`: the connection was admitted before and is judged again, so that no session is entered for it.
@@ -56,7 +56,7 @@ class Request(msgspec.Struct, frozen=True):
         return self.claim.endpoint_name if isinstance(self.claim, NodeClaim) else self.claim.device_id
 
 
-class _Case(msgspec.Struct, eq=False):
+class _Case(msgspec.Struct, eq=False, gc=False):
     """A request on its way: what was found of the device that it asserts to be, and the outcome once that stands."""
 
     request: Request

@@ -55,7 +55,7 @@ class Shared(msgspec.Struct, frozen=True):
     known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class _Asked(msgspec.Struct, frozen=True, gc=False):
     """A CONNECT that is being judged."""
 
     request: Request
