@@ -121,8 +121,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     group_commit_writes: int = 512
     write_queue: int = 16_384
     """Writes waiting for the writer thread; beyond it a write is "unavailable"."""
-    inline_reads: int = 16
-    """Primary-key reads done on the event loop (about 8 us each); a larger batch takes one thread hop (370 us)."""
+    inline_reads: int = 64
+    """Primary-key reads done on the event loop (credentials, which are read together, about 3 us each; others 8); a
+    larger batch takes one thread hop (370 us)."""
     read_threads: int = 4
     """Lists and large batches read at the same time, each in a thread with a connection of its own."""
     seen_flush_seconds: float = 1.0

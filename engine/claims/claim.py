@@ -12,7 +12,7 @@ class SignType(enum.IntEnum):
     STAMP_JUDGED = 1
 
 
-class SecretClaim(msgspec.Struct, frozen=True):
+class SecretClaim(msgspec.Struct, frozen=True, gc=False):
     """ "I am device_id, and this password was made from my secret and this time stamp" (mqtt-device.md C.1).
 
     `stamp` is exactly 10 ASCII digits, YYYYMMDDHH in UTC. `user_name` or `password` is None where CONNECT had none.
@@ -29,7 +29,7 @@ class SecretClaim(msgspec.Struct, frozen=True):
         return f"<SecretClaim of {self.device_id!r}, sign type {self.sign_type:d}, stamp {self.stamp!r}>"
 
 
-class CertificateClaim(msgspec.Struct, frozen=True):
+class CertificateClaim(msgspec.Struct, frozen=True, gc=False):
     """ "I am device_id, and I hold the key of this certificate", which the TLS handshake proved (mqtt-device.md C.4).
 
     leaf and intermediates are DER, as the peer sent them. CONNECT has no Password; the rest is as in SecretClaim.
@@ -54,7 +54,7 @@ class TransportSecurity(enum.Enum):
     PSK = "psk"
 
 
-class NodeClaim(msgspec.Struct, frozen=True):
+class NodeClaim(msgspec.Struct, frozen=True, gc=False):
     """ "I am the node of this Endpoint Client Name": all that an LwM2M device says of itself (lwm2m-device.md D).
 
     Over plain CoAP (`security` NONE) the name is its own proof, which is why only some devices are let in by it.
@@ -64,7 +64,7 @@ class NodeClaim(msgspec.Struct, frozen=True):
     security: TransportSecurity
 
 
-class NoClaim(msgspec.Struct, frozen=True):
+class NoClaim(msgspec.Struct, frozen=True, gc=False):
     """The peer's Client Identifier (or user name, or password) is not of the form in which a claim can be made."""
 
 

@@ -9,6 +9,7 @@ from engine.limits import Limits
 
 # Split from the right: a device_id may hold underscores. Anchored, each repetition of one class: no backtracking.
 _CLIENT_ID = re.compile(r"([A-Za-z0-9_-]{1,128})_0_([01])_([0-9]{10})\Z")
+_SIGN_TYPES = {"0": SignType.STAMP_NOT_JUDGED, "1": SignType.STAMP_JUDGED}
 
 
 def claim_from_connect(
@@ -32,7 +33,7 @@ def claim_from_connect(
     if password is not None and len(password) > limits.password_bytes:
         return NoClaim()
     device_id, sign_type, stamp = form.groups()
-    judged, stamp_digits = SignType(int(sign_type)), stamp.encode("ascii")
+    judged, stamp_digits = _SIGN_TYPES[sign_type], stamp.encode("ascii")
     if peer_certificates and password is None:
         leaf, *intermediates = peer_certificates
         return CertificateClaim(device_id, user_name, judged, stamp_digits, leaf, tuple(intermediates))

@@ -27,6 +27,14 @@ class _ChainVerdict(_Pointer):
     since: int
     until: int
 
+class _Session(_Pointer):
+    handle: int
+    note: _Pointer
+    note_len: int
+    connection: int
+    since: float
+    front: int
+
 class _Size(_Pointer):
     def __getitem__(self, index: int, /) -> int: ...
 

@@ -39,6 +39,7 @@ class Ending(enum.IntEnum):
     SHUTTING_DOWN = 2
 
 
+_CONNECT = int(Kind.CONNECT)
 _SIGHTS = 512
 _MAPPED = bytes(10) + b"\xff\xff"
 
@@ -53,14 +54,14 @@ class FrontEvent(msgspec.Struct, frozen=True, gc=False):
     kind: int
     connection: int
     data: bytes
-    device_id: str
-    peer: tuple[bytes, ...]
-    front: int
-    fault: str
-    client_maximum: int
-    version: int
     address: bytes
     port: int
+    peer: tuple[bytes, ...] = ()
+    device_id: str = ""
+    front: int = 0
+    fault: str = ""
+    client_maximum: int = 0
+    version: int = 0
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -108,7 +109,8 @@ class NativeSessions:
         if sessions == _native.ffi.NULL:
             raise MemoryError
         self.pointer = _native.ffi.gc(sessions, _native.lib.eng_sessions_close)
-        self._told: _native._Struct = _native.ffi.new("struct eng_session *")
+        self._asked: _native._Session = _native.ffi.new("struct eng_session *")
+        self._told: _native._Session = _native.ffi.new("struct eng_session *")
 
     def __len__(self) -> int:
         return _native.lib.eng_sessions_count(self.pointer)
@@ -117,11 +119,10 @@ class NativeSessions:
         self, device_id: bytes, front: int, connection: int, since: float, note: bytes = b""
     ) -> NativeSession | None:
         """Enter a session; the one it takes over. MemoryError, and everything is as before."""
-        held = _native.ffi.from_buffer("uint8_t[]", note)
-        session = _native.ffi.new(
-            "struct eng_session *",
-            {"front": front, "connection": connection, "since": since, "note": held, "note_len": len(note)},
-        )
+        session = self._asked
+        session.front, session.connection, session.since = front, connection, since
+        held = _native.ffi.from_buffer("uint8_t[]", note) if note else _native.ffi.NULL
+        session.note, session.note_len = held, len(note)
         if not _native.lib.eng_sessions_attach(self.pointer, device_id, len(device_id), session, self._told):
             raise MemoryError
         return self._session()
@@ -332,19 +333,24 @@ def _certificates(sent: bytes) -> tuple[bytes, ...]:
 
 
 def _event(event: "_native._Struct") -> FrontEvent:
-    data = bytes(_native.ffi.buffer(event.data, event.data_len)) if event.data_len else b""
+    kind, data_len, peer_len = event.kind, event.data_len, event.peer_len
+    data = _native.ffi.buffer(event.data, data_len)[:] if data_len else b""
+    peer = _certificates(_native.ffi.buffer(event.peer, peer_len)[:]) if peer_len else ()
+    address = _native.ffi.buffer(event.address)[:]
+    if kind == _CONNECT:
+        return FrontEvent(kind, event.connection, data, address, event.port, peer)
     return FrontEvent(
-        event.kind,
+        kind,
         event.connection,
         data,
+        address,
+        event.port,
+        peer,
         _text(event.device_id, event.device_id_len),
-        _certificates(bytes(_native.ffi.buffer(event.peer, event.peer_len))) if event.peer_len else (),
         event.front,
         FAULTS[event.fault],
         event.client_maximum,
         event.version,
-        bytes(_native.ffi.buffer(event.address)),
-        event.port,
     )
 
 

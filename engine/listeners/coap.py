@@ -76,8 +76,8 @@ class Lwm2mService:
             outcomes = await self._outcomes(claims)
             # From here on there is no checkpoint: what was admitted stands before anything else runs.
             seconds = self._services.clock.monotonic() - started_at
+            self._services.metrics.verdicts([outcome.reason for outcome in outcomes], seconds)
             for made, outcome in zip(claims, outcomes, strict=True):
-                self._services.metrics.verdict(outcome.reason, seconds)
                 self._answer(made, outcome)
         except Exception:
             self._log_bug()

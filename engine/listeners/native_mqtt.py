@@ -14,7 +14,6 @@ import msgspec
 import structlog
 import trio
 
-from engine.claims.claim import DeviceClaim
 from engine.config import Network
 from engine.gate.compiled_front import Counts, Ending, FrontEvent, Kind, NativeFront, Seen, address_text, mapped
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
@@ -24,7 +23,7 @@ from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_words import words_of
-from engine.listeners.peer import Peer, peer_of
+from engine.listeners.peer import Peer, peer_at, ranges_of
 from engine.listeners.proxy import Proxied
 from engine.listeners.tick import next_tick
 from engine.observe.handshake import HandshakeFault
@@ -56,13 +55,11 @@ class Shared(msgspec.Struct, frozen=True):
     known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class _Asked(msgspec.Struct, frozen=True, gc=False):
     """A CONNECT that is being judged."""
 
-    connection: int
+    request: Request
     conversation: MqttConversation
-    claim: DeviceClaim
-    peer: Peer
 
 
 class NativeMqttFront:
@@ -93,6 +90,7 @@ class NativeMqttFront:
         self._is_draining = False
         self._polling = trio.CancelScope()
         self._drained = trio.Event()
+        self._exempt = ranges_of(services.exempt)
         services.admission.throttle.tell(self._watch)
 
     def __len__(self) -> int:
@@ -233,7 +231,7 @@ class NativeMqttFront:
         fault = HandshakeFault(event.fault) if event.fault else HandshakeFault.CUT
         self._services.metrics.handshake_failed(fault)
         if self._services.repeats.is_due(f"handshake {fault.value}"):
-            address = _peer_of(event, self._services.exempt).address
+            address = address_text(event.address)
             _log.info("handshake failed", listener=self.name, reason=fault.value, address=address)
 
     # CONNECT
@@ -243,10 +241,10 @@ class NativeMqttFront:
         conversation.peer_certificates = event.peer
         conversation.receive_data(event.data)
         made = conversation.next_event()
-        peer = _peer_of(event, self._services.exempt)
+        peer = peer_at(event.address, event.port, self._exempt)
         if isinstance(made, ClaimMade):
             self._asked[event.connection] = conversation
-            claims.append(_Asked(event.connection, conversation, made.claim, peer))
+            claims.append(_Asked(Request(made.claim, peer, self.name, self, event.connection), conversation))
         elif isinstance(made, Refused):
             self._note_refused(made, peer)
             self._refuse(event.connection, conversation)
@@ -282,18 +280,18 @@ class NativeMqttFront:
             outcomes = await self._outcomes(front, claims)
             # From here on there is no checkpoint: what was admitted stands before anything else runs.
             seconds = self._services.clock.monotonic() - started_at
+            self._services.metrics.verdicts([outcome.reason for outcome in outcomes], seconds)
             for asked, outcome in zip(claims, outcomes, strict=True):
-                self._services.metrics.verdict(outcome.reason, seconds)
                 self._answer(front, asked, outcome)
         except Exception:
             self._log_bug()
             for asked in claims:
-                front.end(asked.connection, b"")
+                front.end(asked.request.connection, b"")
                 # Where it was admitted already and not answered yet.
-                self._services.sessions.detach(asked.claim.device_id, self, asked.connection)
+                self._services.sessions.detach(asked.request.asserted, self, asked.request.connection)
         finally:
             for asked in claims:
-                del self._asked[asked.connection]
+                del self._asked[asked.request.connection]
 
     async def _outcomes(self, front: NativeFront, claims: Sequence[_Asked]) -> Sequence[Outcome]:
         """Busy is said before any look-up and any password work."""
@@ -301,12 +299,10 @@ class NativeMqttFront:
         is_busy = front.count().pending > self._limits.pending_soft or services.pending.is_busy
         if is_busy or services.health.is_lagging:
             return [Rejected(Reason.SERVER_BUSY)] * len(claims)
-        return await services.admission.admit(
-            [Request(asked.claim, asked.peer, self.name, self, asked.connection) for asked in claims]
-        )
+        return await services.admission.admit([asked.request for asked in claims])
 
     def _answer(self, front: NativeFront, asked: _Asked, outcome: Outcome) -> None:
-        connection, conversation = asked.connection, asked.conversation
+        connection, conversation = asked.request.connection, asked.conversation
         conversation.receive_verdict(outcome)
         if not isinstance(outcome, Accepted):
             self._refuse(connection, conversation)
@@ -374,7 +370,3 @@ def _address_of(prefix: str) -> bytes:
     """An address in the prefix (peer.Peer), as C takes it."""
     text = prefix.partition("/")[0]
     return mapped(socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text))
-
-
-def _peer_of(event: FrontEvent, exempt: tuple[Network, ...]) -> Peer:
-    return peer_of(address_text(event.address), event.port, exempt)

@@ -2,13 +2,19 @@
 
 import functools
 import ipaddress
+import socket
 
 import msgspec
 
 from engine.config import Network
 
+_MAPPED = bytes(10) + b"\xff\xff"
 
-class Peer(msgspec.Struct, frozen=True):
+Ranges = tuple[tuple[int, int], ...]
+"""Networks as `peer_at` compares them: what is left of an address of 128 bits without its last so many."""
+
+
+class Peer(msgspec.Struct, frozen=True, gc=False):
     """`prefix` is the IPv4 address, or the /64 of an IPv6 address: what one subscriber line can choose from.
 
     An exempt peer (a balancer, a test) is not counted against the limits per prefix and per failed attempt.
@@ -24,6 +30,33 @@ def peer_of(address: str, port: int, exempt: tuple[Network, ...]) -> Peer:
     """The peer behind a socket address; an IPv4-mapped IPv6 address counts as the IPv4 address it is."""
     text, prefix, is_exempt = _placed(address, exempt)
     return Peer(text, port, prefix, is_exempt)
+
+
+def peer_at(address: bytes, port: int, exempt: Ranges) -> Peer:
+    """The same for an address of 16 bytes, an IPv4 address mapped. In a storm hardly any two addresses are the same."""
+    number = int.from_bytes(address, "big")
+    is_exempt = False
+    for start, left_out in exempt:
+        is_exempt |= number >> left_out == start
+    if address.startswith(_MAPPED):
+        text = socket.inet_ntop(socket.AF_INET, address[12:])
+        return Peer(text, port, text, is_exempt)
+    text = socket.inet_ntop(socket.AF_INET6, address)
+    if "." in text:
+        text = str(ipaddress.IPv6Address(address))  # libc writes "::a.b.c.d" (RFC 4291 section 2.5.5.1)
+    return Peer(text, port, f"{socket.inet_ntop(socket.AF_INET6, address[:8] + bytes(8))}/64", is_exempt)
+
+
+def ranges_of(networks: tuple[Network, ...]) -> Ranges:
+    """The networks, to be compared with."""
+    return tuple(_range(network) for network in networks)
+
+
+def _range(network: Network) -> tuple[int, int]:
+    left_out = network.max_prefixlen - network.prefixlen
+    packed = network.network_address.packed
+    mapped = packed if network.version == 6 else _MAPPED + packed
+    return int.from_bytes(mapped, "big") >> left_out, left_out
 
 
 def is_within(address: str, networks: tuple[Network, ...]) -> bool:

@@ -8,7 +8,6 @@ look at the changes and the entry nothing else runs.
 import math
 from collections.abc import Sequence
 
-import msgspec
 import structlog
 import trio
 
@@ -17,7 +16,7 @@ from engine.errors import StoreUnavailable
 from engine.gate.compiled_table import CredentialTable
 from engine.limits import Limits
 from engine.node.recent_changes import RecentChanges
-from engine.registry.record import AuthType, CredentialRow, DeviceProtocol
+from engine.registry.record import AuthType, Credential, CredentialRow, DeviceProtocol
 from engine.registry.sealing import Sealer
 from engine.registry.store import Store
 from engine.verdict.outcome import Accepted
@@ -61,16 +60,15 @@ class KnownGood:
             _log.warning("the credential table is full; the devices that are not in it take the long way")
         _log.info("devices known at start", count=len(self.table))
 
-    def offer(self, claim: DeviceClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
-        """A device was accepted by this row, which was read under `sequence`; its activation is durable."""
+    def offer(self, claim: DeviceClaim, credential: Credential, accepted: Accepted, sequence: int) -> None:
+        """A device was accepted by this, whose row was read under `sequence`; its activation is durable."""
+        row = credential.row
         if isinstance(claim, CertificateClaim):
             self._put_certified(claim, row, accepted, sequence)
             return
-        fields = {
-            "activated": row.activated or accepted.first,
-            "checked_stamp_seen": row.checked_stamp_seen or accepted.checked_stamp,
-        }
-        self._put(msgspec.structs.replace(row, **fields), sequence)
+        is_checked = row.checked_stamp_seen or accepted.checked_stamp
+        if _may_be_known(row) and (row.activated or accepted.first) and self._is_fresh(row, sequence, is_checked):
+            self._put(credential, is_checked)
 
     def forget(self, device_ids: Sequence[str], sequence: int) -> None:
         """As Cache.forget."""
@@ -99,23 +97,31 @@ class KnownGood:
         for number, row in enumerate(rows):
             if number % _ROWS_BETWEEN_CHECKPOINTS == 0:
                 await trio.lowlevel.checkpoint()
-            self._put(row, sequence)
+            is_checked = row.checked_stamp_seen
+            if not (_may_be_known(row) and row.activated and self._is_fresh(row, sequence, is_checked)):
+                continue
+            try:
+                credential = self._sealer.open_credential(row)
+            except StoreUnavailable:
+                # Its CONNECT is answered "unavailable", by Python.
+                continue
+            self._put(credential, is_checked)
 
-    def _put(self, row: CredentialRow, sequence: int) -> None:
-        if not _may_be_known(row) or self._changed.is_since(row.device_id, sequence):
-            return
-        if not row.checked_stamp_seen and self._checked.is_since(row.device_id, sequence):
-            return
-        try:
-            credential = self._sealer.open_credential(row)
-        except StoreUnavailable:
-            # Its CONNECT is answered "unavailable", by Python.
-            return
+    def _is_fresh(self, row: CredentialRow, sequence: int, is_checked: bool) -> bool:
+        """Whether the row, read under `sequence`, is as it is now, a first checked stamp included."""
+        if sequence >= self._sequence:
+            return True
+        if self._changed.is_since(row.device_id, sequence):
+            return False
+        return is_checked or not self._checked.is_since(row.device_id, sequence)
+
+    def _put(self, credential: Credential, is_checked: bool) -> None:
+        row = credential.row
         self.table.put(
             row.device_id.encode(),
             bytes.fromhex(row.record_id),
             row.generation,
-            checked_stamp_seen=row.checked_stamp_seen,
+            checked_stamp_seen=is_checked,
             primary=credential.primary if credential.has_primary else None,
             secondary=credential.secondary if credential.has_secondary else None,
         )
@@ -137,5 +143,6 @@ class KnownGood:
 
 
 def _may_be_known(row: CredentialRow) -> bool:
-    """Whether the verdict on this device depends on nothing beside what C looks at (docs/known-good.md)."""
-    return row.auth_type is AuthType.SECRET and row.protocol is DeviceProtocol.MQTT and not row.frozen and row.activated
+    """Whether the verdict on this device, once activated, depends on nothing beside what C looks at
+    (docs/known-good.md)."""
+    return row.auth_type is AuthType.SECRET and row.protocol is DeviceProtocol.MQTT and not row.frozen

@@ -1,6 +1,7 @@
 """Every change of a certificate, as a function of the writer's connection (see changes.py)."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from engine.registry.certificates import is_look_alike
 from engine.registry.changes import append_audit, exists, has_project
 from engine.registry.differences import with_difference
 from engine.registry.record import AuditEntry, CaCertificate, CertificateStatus, DeviceCertificate
+from engine.registry.rows import rows_in
 from engine.registry.store import StoreRefusal
 from engine.registry.store_certificates import CaUpdate
 
@@ -108,11 +110,12 @@ def find_noted(connection: sqlite3.Connection, certificate: DeviceCertificate) -
     return None if row is None else device_certificate_from_row(row)
 
 
-def find_status(connection: sqlite3.Connection, project_id: str, fingerprint: str) -> CertificateStatus | None:
-    """The status of the project's certificate with this fingerprint; any connection will do."""
-    finding = "SELECT status FROM device_certificate WHERE project_id = ? AND fingerprint = ?"
-    row = connection.execute(finding, (project_id, fingerprint)).fetchone()
-    return None if row is None else CertificateStatus(row[0])
+def find_statuses(
+    connection: sqlite3.Connection, project_id: str, fingerprints: Sequence[str]
+) -> Mapping[str, CertificateStatus]:
+    """The statuses of the project's certificates with these fingerprints; any connection will do."""
+    finding = "SELECT fingerprint, status FROM device_certificate WHERE project_id = ? AND fingerprint IN"
+    return {row[0]: CertificateStatus(row[1]) for row in rows_in(connection, finding, fingerprints, project_id)}
 
 
 def set_device_certificate_status(

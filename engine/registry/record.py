@@ -35,7 +35,7 @@ class CredentialRank(enum.StrEnum):
     SECONDARY = "SECONDARY"
 
 
-class CredentialRow(msgspec.Struct, frozen=True):
+class CredentialRow(msgspec.Struct, frozen=True, gc=False):
     """One row of the narrow credential table, secrets still sealed: all that admit reads of a device.
 
     `generation` grows with every change that a verdict depends on. `timeout_at` is the wall-clock second at which a
@@ -60,7 +60,7 @@ class CredentialRow(msgspec.Struct, frozen=True):
     secondary_fingerprint: str | None
 
 
-class Credential(msgspec.Struct, frozen=True):
+class Credential(msgspec.Struct, frozen=True, gc=False):
     """A CredentialRow with its secrets unsealed, for the length of one verdict.
 
     `known` is False for the fixed dummy that stands in for an unknown device, so that both cost the same work.
@@ -224,7 +224,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     detail: bytes = b"{}"
 
 
-class Activation(msgspec.Struct, frozen=True, kw_only=True):
+class Activation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A device was accepted: the first time it becomes active, later its last_seen_at moves.
 
     `checked_stamp`: accepted with sign type 1, which policy "sticky" remembers.

@@ -1,7 +1,7 @@
 """Rows of the SQLite tables and the records they become, column by column."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.registry.record import AuditEntry, AuthType, CredentialRow, Device, DeviceProtocol, Product
@@ -16,9 +16,9 @@ _SELECT_CREDENTIAL = """
            checked_stamp_seen, timeout_at, sealed_primary, sealed_secondary, fingerprint, secondary_fingerprint
     FROM credential WHERE
 """
-SELECT_CREDENTIAL = f"{_SELECT_CREDENTIAL} device_id = ?"
+SELECT_CREDENTIALS = f"{_SELECT_CREDENTIAL} device_id IN"
 SELECT_CREDENTIALS_AFTER = f"{_SELECT_CREDENTIAL} device_id > ? ORDER BY device_id LIMIT ?"
-SELECT_CREDENTIAL_BY_NODE = f"{_SELECT_CREDENTIAL} node_id = ? AND protocol = 'CoAP'"
+SELECT_CREDENTIALS_BY_NODE = f"{_SELECT_CREDENTIAL} protocol = 'CoAP' AND node_id IN"
 
 # In the order of the Struct's fields; a WHERE clause is appended.
 SELECT_DEVICE = """
@@ -34,6 +34,8 @@ SELECT_PRODUCT = """
     FROM product
 """
 SELECT_AUDIT = "SELECT sequence, at, project_id, actor, action, target, detail FROM audit"
+
+_IDS_AT_ONCE = 256
 
 INSERT_DEVICE = """
     INSERT INTO device (
@@ -69,8 +71,21 @@ INSERT_AUDIT = """
 """
 
 
+def rows_in(connection: sqlite3.Connection, statement: str, ids: Sequence[str], *before: str) -> Iterator[Row]:
+    """The rows of a statement that ends with IN, whose last values are the ids; `before` are those that come first.
+
+    One statement for many ids takes half as long as one for each. The ids are repeated up to a power of two, so that
+    there are few statements and each is prepared once.
+    """
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        count = 1 << (len(some) - 1).bit_length()
+        places = f"{statement} ({'?, ' * (count - 1)}?)"
+        yield from connection.execute(places, (*before, *some, *(some[0],) * (count - len(some))))
+
+
 def credential_from_row(row: Row) -> CredentialRow:
-    """A row of SELECT_CREDENTIAL. Unrolled: this runs at every CONNECT (0.35 us; unpacking with * takes 0.8)."""
+    """A row of SELECT_CREDENTIALS. Unrolled: this runs at every CONNECT (0.35 us; unpacking with * takes 0.8)."""
     try:
         return CredentialRow(
             row[0],

@@ -39,6 +39,9 @@ class Slot(enum.Enum):
     TICKET_ROOT = b"\x05"
 
 
+_PRIMARY, _SECONDARY = Slot.PRIMARY.value, Slot.SECONDARY.value
+
+
 class MasterKeys(msgspec.Struct, frozen=True):
     """The key that seals from now on, by its id, and every key that blobs may still need."""
 
@@ -114,6 +117,7 @@ class Sealer:
         self._current = keys.current
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.keys.items()}
         self._dummy = self._seal_dummy()
+        self._dummy_binding = _binding(self._dummy.project_id, self._dummy.record_id)
 
     def __repr__(self) -> str:
         """Never a key."""
@@ -122,15 +126,17 @@ class Sealer:
     def seal(self, secret: bytes, project_id: str, record_id: str, slot: Slot) -> bytes:
         """The blob of a secret. For an access key the record id is the access key itself."""
         nonce = self._random(NONCE_BYTES)
-        sealed = self._ciphers[self._current].encrypt(nonce, secret, _associated_data(project_id, record_id, slot))
+        sealed = self._ciphers[self._current].encrypt(nonce, secret, _binding(project_id, record_id) + slot.value)
         return b"".join((bytes((_VERSION,)), self._current, nonce, sealed))
 
     def unseal(self, blob: bytes, project_id: str, record_id: str, slot: Slot) -> bytes:
         """The secret of a blob. StoreUnavailable when it does not open, for whatever reason."""
+        return self._open(blob, _binding(project_id, record_id) + slot.value)
+
+    def _open(self, blob: bytes, associated_data: bytes) -> bytes:
         cipher = self._ciphers.get(blob[1:_KEY_ID_END])
         if cipher is None or blob[0] != _VERSION:
             raise StoreUnavailable("a sealed secret names a master key or a version that is not known here")
-        associated_data = _associated_data(project_id, record_id, slot)
         try:
             return cipher.decrypt(blob[_KEY_ID_END:_NONCE_END], blob[_NONCE_END:], associated_data)
         except (InvalidTag, ValueError):
@@ -147,19 +153,24 @@ class Sealer:
         Raises StoreUnavailable when a slot does not open.
         """
         subject = self._dummy if row is None else row
+        binding = _binding(subject.project_id, subject.record_id)
         return Credential(
-            row=subject,
-            known=row is not None,
-            primary=self._open_slot(subject, subject.sealed_primary, self._dummy.sealed_primary, Slot.PRIMARY),
-            has_primary=row is not None and row.sealed_primary is not None,
-            secondary=self._open_slot(subject, subject.sealed_secondary, self._dummy.sealed_secondary, Slot.SECONDARY),
-            has_secondary=row is not None and row.sealed_secondary is not None,
+            subject,
+            row is not None,
+            self._open_slot(binding, subject.sealed_primary, self._dummy.sealed_primary, _PRIMARY),
+            row is not None and row.sealed_primary is not None,
+            self._open_slot(binding, subject.sealed_secondary, self._dummy.sealed_secondary, _SECONDARY),
+            row is not None and row.sealed_secondary is not None,
         )
 
-    def _open_slot(self, row: CredentialRow, blob: bytes | None, dummy_blob: bytes | None, slot: Slot) -> bytes:
+    def closed_credential(self, row: CredentialRow | None) -> Credential:
+        """The same without its secrets, for a claim that is not proved by one: it has none that counts."""
+        return Credential(self._dummy if row is None else row, row is not None, b"", False, b"", False)
+
+    def _open_slot(self, binding: bytes, blob: bytes | None, dummy_blob: bytes | None, slot: bytes) -> bytes:
         if blob is None:
-            row, blob = self._dummy, dummy_blob or b""
-        return self.unseal(blob, row.project_id, row.record_id, slot)
+            binding, blob = self._dummy_binding, dummy_blob or b""
+        return self._open(blob, binding + slot)
 
     def _seal_dummy(self) -> CredentialRow:
         # As long as a real record's, so that it costs what a real one costs.
@@ -185,10 +196,10 @@ class Sealer:
         )
 
 
-def _associated_data(project_id: str, record_id: str, slot: Slot) -> bytes:
-    """Length-prefixed, so that no two triples give the same bytes."""
+def _binding(project_id: str, record_id: str) -> bytes:
+    """The associated data but for the slot's byte. Length-prefixed, so that no two triples give the same bytes."""
     project, record = project_id.encode(), record_id.encode()
-    return b"".join((len(project).to_bytes(2, "big"), project, len(record).to_bytes(2, "big"), record, slot.value))
+    return len(project).to_bytes(2, "big") + project + len(record).to_bytes(2, "big") + record
 
 
 def _read_line(path: Path, number: int, line: str) -> tuple[bytes, bytes]:

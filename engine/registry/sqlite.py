@@ -18,14 +18,15 @@ from engine.registry.readers import Readers, unreadable, within
 from engine.registry.record import Activation, AuditEntry, CredentialRank, CredentialRow, Device, Product
 from engine.registry.record_ids import RecordIds
 from engine.registry.rows import (
-    SELECT_CREDENTIAL,
-    SELECT_CREDENTIAL_BY_NODE,
+    SELECT_CREDENTIALS,
     SELECT_CREDENTIALS_AFTER,
+    SELECT_CREDENTIALS_BY_NODE,
     SELECT_DEVICE,
     SELECT_PRODUCT,
     credential_from_row,
     device_from_row,
     product_from_row,
+    rows_in,
 )
 from engine.registry.search import DeviceSearch, SearchPage
 from engine.registry.sqlite_access import SqliteAccess, find_api_token
@@ -86,17 +87,19 @@ class SqliteStore:
 
     async def credentials(self, device_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         """See Store. No checkpoint for up to limits.inline_reads ids."""
-        return await self._read_credentials(SELECT_CREDENTIAL, device_ids)
+        rows = await self._read_credentials(SELECT_CREDENTIALS, device_ids)
+        return {row.device_id: row for row in rows}
 
     async def credentials_by_node(self, node_ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         """See Store. No checkpoint for up to limits.inline_reads ids."""
-        return await self._read_credentials(SELECT_CREDENTIAL_BY_NODE, node_ids)
+        rows = await self._read_credentials(SELECT_CREDENTIALS_BY_NODE, node_ids)
+        return {row.node_id: row for row in rows}
 
     async def credentials_after(self, device_id: str, limit: int) -> Sequence[CredentialRow]:
         """See Store."""
         return await self._readers.read_in_thread(partial(_credentials_after, device_id=device_id, limit=limit))
 
-    async def _read_credentials(self, statement: str, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
+    async def _read_credentials(self, statement: str, ids: Sequence[str]) -> Sequence[CredentialRow]:
         if len(ids) > self._limits.inline_reads:
             return await self._readers.read_in_thread(partial(_credentials, statement=statement, ids=ids))
         try:
@@ -286,12 +289,8 @@ class SqliteStore:
         return AuditEntry(at=self._clock.wall(), project_id=project_id, actor="keyturn", action=action, target=target)
 
 
-def _credentials(connection: Connection, statement: str, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
-    rows = {}
-    for one in ids:
-        for row in connection.execute(statement, (one,)):
-            rows[one] = credential_from_row(row)
-    return rows
+def _credentials(connection: Connection, statement: str, ids: Sequence[str]) -> Sequence[CredentialRow]:
+    return [credential_from_row(row) for row in rows_in(connection, statement, ids)]
 
 
 def _credentials_after(connection: Connection, device_id: str, limit: int) -> Sequence[CredentialRow]:

@@ -94,9 +94,14 @@ class SqliteCertificates:
             return known
         return await self._writer.write(partial(changes.note_device_certificate, certificate=certificate))
 
-    async def certificate_status(self, project_id: str, fingerprint: str) -> CertificateStatus | None:
-        """See CertificateStore. No checkpoint."""
-        return self._readers.read_inline(partial(changes.find_status, project_id=project_id, fingerprint=fingerprint))
+    async def certificate_statuses(
+        self, project_id: str, fingerprints: Sequence[str]
+    ) -> Mapping[str, CertificateStatus]:
+        """See CertificateStore. No checkpoint for up to limits.inline_reads of them."""
+        work = partial(changes.find_statuses, project_id=project_id, fingerprints=fingerprints)
+        if len(fingerprints) > self._limits.inline_reads:
+            return await self._readers.read_in_thread(work)
+        return self._readers.read_inline(work)
 
     async def device_certificates(
         self, project_id: str, certificate_ids: Sequence[str]

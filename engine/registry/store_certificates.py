@@ -98,8 +98,10 @@ class CertificateStore(Protocol):
         changes nothing and answers what is there (by fingerprint), whose status may be INACTIVE.
         """
 
-    async def certificate_status(self, project_id: str, fingerprint: str) -> CertificateStatus | None:
-        """The status of the certificate with this SHA-256 (lower-case hex) in the project, None for none on record."""
+    async def certificate_statuses(
+        self, project_id: str, fingerprints: Sequence[str]
+    ) -> Mapping[str, CertificateStatus]:
+        """The status of those of these certificates (SHA-256 in lower-case hex) that are on record in the project."""
 
     async def device_certificates(
         self, project_id: str, certificate_ids: Sequence[str]

@@ -45,7 +45,7 @@ _SUCCESS, _NO_SUBSCRIPTION_EXISTED = 0x00, 0x11
 _SUBACK_FAILURE_V3, _NOT_AUTHORIZED, _QUOTA_EXCEEDED = 0x80, 0x87, 0x97
 
 
-class State(enum.Enum):
+class State(enum.IntEnum):
     """Where the conversation stands."""
 
     CONNECT_AWAITED = enum.auto()
@@ -54,7 +54,7 @@ class State(enum.Enum):
     OVER = enum.auto()
 
 
-class ClaimMade(msgspec.Struct, frozen=True):
+class ClaimMade(msgspec.Struct, frozen=True, gc=False):
     """CONNECT is complete and makes a claim: the caller has it judged and answers with receive_verdict."""
 
     claim: DeviceClaim
@@ -84,6 +84,22 @@ Event = ClaimMade | Refused | Broken | Discarded
 
 class MqttConversation:
     """One Network Connection of MQTT 3.1, 3.1.1 or 5, in mode `hold`."""
+
+    __slots__ = (
+        "_buffer",
+        "_client_maximum",
+        "_connect",
+        "_device_id",
+        "_events",
+        "_limits",
+        "_maximum",
+        "_output",
+        "_subscriptions",
+        "_version",
+        "keep_alive_seconds",
+        "peer_certificates",
+        "state",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.state = State.CONNECT_AWAITED
@@ -161,7 +177,8 @@ class MqttConversation:
             self._refuse(outcome.reason)
             return
         self._accept(self._connect, outcome)
-        self._read_packets()
+        if self._buffer:
+            self._read_packets()
 
     def refuse(self, reason: Reason) -> None:
         """End the conversation before a verdict, worded for the version that the peer speaks."""
@@ -182,12 +199,12 @@ class MqttConversation:
 
     def _read_packets(self) -> None:
         try:
-            while self.state in (State.CONNECT_AWAITED, State.CONNECTED):
+            while (readers := _READERS.get(self.state)) is not None:
                 packet = read_packet(self._buffer, 0, self._maximum)
                 if packet is None:
                     return
                 first_byte, start, end = packet
-                read = _READERS.get((self.state, first_byte >> 4))
+                read = readers.get(first_byte >> 4)
                 if read is None:
                     raise ProtocolViolation(f"a packet of type {first_byte >> 4} has no place here")
                 read(self, first_byte, start, end)
@@ -354,12 +371,14 @@ def write_closed(reason: CloseReason) -> bytes:
 
 _Reader = Callable[[MqttConversation, int, int, int], None]
 
-_READERS: dict[tuple[State, int], _Reader] = {
-    (State.CONNECT_AWAITED, PacketType.CONNECT): MqttConversation._read_connect,
-    (State.CONNECTED, PacketType.PINGREQ): MqttConversation._read_pingreq,
-    (State.CONNECTED, PacketType.DISCONNECT): MqttConversation._read_disconnect,
-    (State.CONNECTED, PacketType.PUBLISH): MqttConversation._read_publish,
-    (State.CONNECTED, PacketType.SUBSCRIBE): MqttConversation._read_subscribe,
-    (State.CONNECTED, PacketType.UNSUBSCRIBE): MqttConversation._read_unsubscribe,
+_READERS: dict[State, dict[int, _Reader]] = {
+    State.CONNECT_AWAITED: {PacketType.CONNECT: MqttConversation._read_connect},
+    State.CONNECTED: {
+        PacketType.PINGREQ: MqttConversation._read_pingreq,
+        PacketType.DISCONNECT: MqttConversation._read_disconnect,
+        PacketType.PUBLISH: MqttConversation._read_publish,
+        PacketType.SUBSCRIBE: MqttConversation._read_subscribe,
+        PacketType.UNSUBSCRIBE: MqttConversation._read_unsubscribe,
+    },
 }
-"""What may come when; an absent pair is a Protocol Error."""
+"""What may come when: an absent packet is a Protocol Error, and in an absent state none is read."""

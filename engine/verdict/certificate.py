@@ -10,6 +10,7 @@ from engine.registry.record import AuthType, Credential, CredentialRow, DevicePr
 from engine.verdict.outcome import Accepted, Outcome, ProvedBy, Reason, Rejected
 from engine.verdict.policy import VerdictPolicy, is_expired, is_stamp_in_window
 
+_SHA1_HEX_DIGITS = 40
 _CHAIN_REASONS = {
     ChainReason.EXPIRED: Reason.EXPIRED_CERTIFICATE,
     ChainReason.NOT_YET_VALID: Reason.EXPIRED_CERTIFICATE,
@@ -28,7 +29,8 @@ class Evidence(msgspec.Struct, frozen=True):
     device certificate INACTIVE.
 
     This is where any other word on revocation enters. Nothing asks OCSP (docs/certificates.md); what would is
-    Admission._noted, which awaits already, and its answer would be one more field here and one more row of _reason.
+    Admission._noted, which awaits already, and its answer would be one more field here and one more condition of
+    _reason.
     """
 
     chain: ChainVerdict
@@ -39,67 +41,66 @@ def judge_certificate(
     claim: CertificateClaim, evidence: Evidence, credential: Credential, now: float, policy: VerdictPolicy
 ) -> Outcome:
     """Accepted with the stored fingerprint, or with `pin` where none is stored. `now` is in epoch seconds."""
-    reason, chain = _reason(claim, evidence, credential, now, policy), evidence.chain
+    row, chain, sha256 = credential.row, evidence.chain, hashlib.sha256(claim.leaf)
+    is_stored = _is_stored(claim.leaf, sha256.hexdigest(), row)
+    reason = _reason(claim, evidence, credential, now, policy, is_stored=is_stored)
     if reason is not Reason.ACCEPTED or not isinstance(chain, AcceptedChain):
         return Rejected(reason)
-    row = credential.row
     return Accepted(
         device_id=row.device_id,
         record_id=row.record_id,
         generation=row.generation,
         first=not row.activated,
         checked_stamp=False,
-        pin=None if _is_stored(claim.leaf, row) else sha256_fingerprint(claim.leaf),
-        proved_by=ProvedBy(hashlib.sha256(claim.leaf).digest(), chain.anchor_sha256),
+        pin=None if is_stored else sha256.hexdigest(),
+        proved_by=ProvedBy(sha256.digest(), chain.anchor_sha256),
         chain=chain,
     )
 
 
-def sha256_fingerprint(certificate: bytes) -> str:
-    """SHA-256 of a DER certificate in lower-case hex: what a first-use pin stores."""
-    return hashlib.sha256(certificate).hexdigest()
-
-
 def _reason(
-    claim: CertificateClaim, evidence: Evidence, credential: Credential, now: float, policy: VerdictPolicy
+    claim: CertificateClaim,
+    evidence: Evidence,
+    credential: Credential,
+    now: float,
+    policy: VerdictPolicy,
+    *,
+    is_stored: bool,
 ) -> Reason:
     row, chain = credential.row, evidence.chain
-    checks = (
-        (claim.user_name == claim.device_id, Reason.USER_NAME_DIFFERS),
-        (credential.known, Reason.UNKNOWN_DEVICE),
-        (row.auth_type is AuthType.CERTIFICATES, Reason.WRONG_CREDENTIAL_KIND),
-        (
-            claim.sign_type is SignType.STAMP_NOT_JUDGED or is_stamp_in_window(claim.stamp, now, policy),
-            Reason.STAMP_OUTSIDE_WINDOW,
-        ),
-        (isinstance(chain, AcceptedChain), _chain_reason(chain)),
-        (_is_stored(claim.leaf, row) or row.fingerprint is None, Reason.WRONG_CERTIFICATE),
-        # Only now, with the proof given, may an answer tell anything about the device (DESIGN section 2).
-        (row.protocol is DeviceProtocol.MQTT, Reason.PROTOCOL_NOT_ALLOWED),
-        (not row.frozen, Reason.DEVICE_FROZEN),
-        (not evidence.is_inactive, Reason.CERTIFICATE_INACTIVE),
-        (not is_expired(row, now), Reason.UNKNOWN_DEVICE),
-    )
-    return next((reason for is_met, reason in checks if not is_met), Reason.ACCEPTED)
+    # What takes time is evaluated for every claim, as in secret.py.
+    is_in_time = claim.sign_type is SignType.STAMP_NOT_JUDGED or is_stamp_in_window(claim.stamp, now, policy)
+    if claim.user_name != claim.device_id:
+        return Reason.USER_NAME_DIFFERS
+    if not credential.known:
+        return Reason.UNKNOWN_DEVICE
+    if row.auth_type is not AuthType.CERTIFICATES:
+        return Reason.WRONG_CREDENTIAL_KIND
+    if not is_in_time:
+        return Reason.STAMP_OUTSIDE_WINDOW
+    if not isinstance(chain, AcceptedChain):
+        return _CHAIN_REASONS.get(chain.reason, Reason.UNTRUSTED_CERTIFICATE)
+    if not is_stored and row.fingerprint is not None:
+        return Reason.WRONG_CERTIFICATE
+    # Only now, with the proof given, may an answer tell anything about the device (DESIGN section 2).
+    if row.protocol is not DeviceProtocol.MQTT:
+        return Reason.PROTOCOL_NOT_ALLOWED
+    if row.frozen:
+        return Reason.DEVICE_FROZEN
+    if evidence.is_inactive:
+        return Reason.CERTIFICATE_INACTIVE
+    return Reason.UNKNOWN_DEVICE if is_expired(row, now) else Reason.ACCEPTED
 
 
-def _chain_reason(chain: ChainVerdict) -> Reason:
-    if isinstance(chain, AcceptedChain):
-        return Reason.ACCEPTED
-    return _CHAIN_REASONS.get(chain.reason, Reason.UNTRUSTED_CERTIFICATE)
-
-
-def _is_stored(leaf: bytes, row: CredentialRow) -> bool:
+def _is_stored(leaf: bytes, sha256: str, row: CredentialRow) -> bool:
     """Whether it is the primary or the secondary fingerprint's certificate: SHA-1 or SHA-256 by length, in any case."""
-    return any(
-        stored is not None and stored.lower() == _fingerprint(leaf, len(stored))
-        for stored in (row.fingerprint, row.secondary_fingerprint)
-    )
+    for stored in (row.fingerprint, row.secondary_fingerprint):
+        if stored is not None and stored.lower() == (_sha1(leaf) if len(stored) == _SHA1_HEX_DIGITS else sha256):
+            return True
+    return False
 
 
-def _fingerprint(certificate: bytes, hex_digits: int) -> str:
-    if hex_digits == hashlib.sha1(usedforsecurity=False).digest_size * 2:
-        # The contract allows SHA-1 here. It names a certificate that chains to a verified CA: a collision would need
-        # that CA to sign both.
-        return hashlib.sha1(certificate, usedforsecurity=False).hexdigest()
-    return sha256_fingerprint(certificate)
+def _sha1(certificate: bytes) -> str:
+    # The contract allows SHA-1 here. It names a certificate that chains to a verified CA: a collision would need that
+    # CA to sign both.
+    return hashlib.sha1(certificate, usedforsecurity=False).hexdigest()

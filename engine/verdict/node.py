@@ -27,12 +27,13 @@ def judge_node(claim: NodeClaim, row: CredentialRow | None, now: float) -> Outco
 
 
 def _reason(claim: NodeClaim, row: CredentialRow, now: float) -> Reason:
-    checks = (
-        (row.protocol is DeviceProtocol.COAP, Reason.WRONG_CREDENTIAL_KIND),
+    if row.protocol is not DeviceProtocol.COAP:
+        return Reason.WRONG_CREDENTIAL_KIND
+    if claim.security is not TransportSecurity.NONE:
         # A device without security has no business in a secured association: whose is it, then?
-        (claim.security is TransportSecurity.NONE, Reason.WRONG_CREDENTIAL_KIND),
-        (not row.secure_access, Reason.SECURE_ACCESS_REQUIRED),
-        (not is_expired(row, now), Reason.UNKNOWN_DEVICE),
-        (not row.frozen, Reason.DEVICE_FROZEN),
-    )
-    return next((reason for is_met, reason in checks if not is_met), Reason.ACCEPTED)
+        return Reason.WRONG_CREDENTIAL_KIND
+    if row.secure_access:
+        return Reason.SECURE_ACCESS_REQUIRED
+    if is_expired(row, now):
+        return Reason.UNKNOWN_DEVICE
+    return Reason.DEVICE_FROZEN if row.frozen else Reason.ACCEPTED

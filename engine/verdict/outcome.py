@@ -13,6 +13,8 @@ class Reason(enum.Enum):
     The value is the word that audit, attempts and metric labels use.
     """
 
+    __hash__ = object.__hash__  # members are themselves and nobody else; Enum's hashes the name, in Python
+
     ACCEPTED = "accepted"
     # the peer broke the protocol
     MALFORMED_PACKET = "malformed_packet"
@@ -49,14 +51,14 @@ class Reason(enum.Enum):
     CERTIFICATE_INACTIVE = "certificate_inactive"
 
 
-class ProvedBy(msgspec.Struct, frozen=True):
+class ProvedBy(msgspec.Struct, frozen=True, gc=False):
     """The certificate that proved a claim and the device CA that anchored it (SHA-256 of the DER)."""
 
     leaf_sha256: bytes
     anchor_sha256: bytes
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The claim is proved and the device may be connected.
 
     `first`: the device was never activated before, so the activation must be durable before the answer leaves.
@@ -76,7 +78,7 @@ class Accepted(msgspec.Struct, frozen=True):
     reason: Reason = Reason.ACCEPTED
 
 
-class Rejected(msgspec.Struct, frozen=True):
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The answer is no, or not now; `reason` says exactly why."""
 
     reason: Reason

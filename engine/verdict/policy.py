@@ -1,6 +1,7 @@
 """Policy as the verdict sees it: the questions beside the proof, each answered by a pure function."""
 
 import calendar
+import functools
 from typing import Literal
 
 import msgspec
@@ -30,6 +31,7 @@ def is_expired(row: CredentialRow, now: float) -> bool:
     return not row.activated and row.timeout_at is not None and now >= row.timeout_at
 
 
+@functools.lru_cache(maxsize=64)  # a fleet's stamps are of a few hours; what peers make up costs only its place
 def hour_of_stamp(stamp: bytes) -> int | None:
     """Hours since the epoch of YYYYMMDDHH (10 ASCII digits, UTC), None when that is no date."""
     year, month, day, hour = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8]), int(stamp[8:])

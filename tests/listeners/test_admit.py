@@ -17,7 +17,7 @@ from engine.listeners.trust import Trust
 from engine.node.local import LocalBus
 from engine.observe.attempts import Attempts
 from engine.observe.metrics import Metrics
-from engine.registry.record import CredentialRow, DeviceProtocol
+from engine.registry.record import Credential, CredentialRow, DeviceProtocol
 from engine.registry.sealing import Sealer
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import DeviceUpdate, Store
@@ -363,14 +363,14 @@ async def test_promise_7_an_outage_is_unavailable_for_nodes_too(tmp_path: Path) 
         assert await parts.reason(node_claim()) is Reason.ACCEPTED
 
 
-async def test_who_learns_of_accepted_devices_gets_the_row_and_the_number_it_was_read_under(tmp_path: Path) -> None:
+async def test_who_learns_of_accepted_devices_gets_the_record_and_the_number_it_was_read_under(tmp_path: Path) -> None:
     """Only of devices that a secret proved, and of the look that was committed: C accepts them by it from then on."""
     told: list[tuple[str, int, int]] = []
 
-    def note(claimed: DeviceClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
+    def note(claimed: DeviceClaim, credential: Credential, accepted: Accepted, sequence: int) -> None:
         assert claimed == claim("pump")
-        assert accepted.device_id == row.device_id
-        told.append((row.device_id, row.generation, sequence))
+        assert accepted.device_id == credential.row.device_id
+        told.append((credential.row.device_id, credential.row.generation, sequence))
 
     async with furnished(tmp_path) as (store, sealer):
         await add_product(store, "coap", "CoAP")

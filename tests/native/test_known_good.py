@@ -103,7 +103,7 @@ def answer_of_c(
     known = KnownGood(table=table, store=None, sealer=SEALER, limits=limits)
     claim = SecretClaim(row.device_id, row.device_id, None, SignType.STAMP_NOT_JUDGED, STAMP)
     accepted = Accepted(row.device_id, row.record_id, row.generation, first=False, checked_stamp=False)
-    known.offer(claim, row, accepted, 0)
+    known.offer(claim, SEALER.open_credential(row), accepted, 0)
     shared = KnownGoodPolicy(limits, policy.sign_types, policy.stamp_window_hours)
     return known_good(table, shared, fields_of(connect), math.floor(now))
 

@@ -1,5 +1,6 @@
 """What native/known_good.c accepts by certificates, against the verdict on them: real chains, the real Python path."""
 
+import hashlib
 import math
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from engine.limits import Limits
 from engine.node.known_good import KnownGood
 from engine.registry.record import AuthType, CredentialRow, DeviceProtocol
 from engine.session.mqtt import ClaimMade, MqttConversation
-from engine.verdict.certificate import Evidence, judge_certificate, sha256_fingerprint
+from engine.verdict.certificate import Evidence, judge_certificate
 from engine.verdict.outcome import Accepted, Outcome, ProvedBy
 from engine.verdict.policy import VerdictPolicy
 from engine.verdict.secret import judge_secret
@@ -32,6 +33,7 @@ SECRET = b"0123456789abcdef"
 DEVICE, INTERMEDIATE = fleet().device, fleet().intermediate
 TRUSTED = anchors(fleet().root)
 LIST = (DEVICE.der, INTERMEDIATE.der)
+FINGERPRINT = hashlib.sha256(DEVICE.der).hexdigest()
 OTHER = issue("device", INTERMEDIATE).der
 LISTS: list[tuple[bytes, ...]] = [(), LIST[:1], (*LIST, OTHER), (OTHER, INTERMEDIATE.der), (LIST[1], LIST[0]), (b"",)]
 NOWS = [NOW, BEGIN, BEGIN - 1, END - 0.5, END, END + 1]
@@ -83,7 +85,7 @@ def after_the_first(case: Case) -> tuple[CredentialTable, Case]:
     assert isinstance(event, ClaimMade)
     assert isinstance(event.claim, CertificateClaim)
     known = KnownGood(table=table, store=None, sealer=SEALER, limits=LIMITS)
-    known.offer(event.claim, case.row, outcome, 0)
+    known.offer(event.claim, SEALER.open_credential(case.row), outcome, 0)
     noted = {"activated": True, "fingerprint": outcome.pin or case.row.fingerprint}
     return table, case._replace(row=msgspec.structs.replace(case.row, **noted))
 
@@ -117,7 +119,7 @@ def cases(draw: st.DrawFn) -> Case:
         frozen=usual("frozen", False, [True]),
         activated=usual("activated", True, [False]),
         checked_stamp_seen=draw(st.booleans()),
-        fingerprint=usual("fingerprint", sha256_fingerprint(DEVICE.der), [None, sha256_fingerprint(OTHER)]),
+        fingerprint=usual("fingerprint", FINGERPRINT, [None, hashlib.sha256(OTHER).hexdigest()]),
     )
     policy = VerdictPolicy(draw(st.sampled_from(["both", "sticky", "checked-only"])), draw(st.sampled_from([0, 1, 24])))
     now = usual("now", NOW, NOWS)
@@ -137,7 +139,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 def own(**fields: Any) -> CredentialRow:
     return msgspec.structs.replace(
-        sealed_row(None, None, auth_type=AuthType.CERTIFICATES, fingerprint=sha256_fingerprint(DEVICE.der)), **fields
+        sealed_row(None, None, auth_type=AuthType.CERTIFICATES, fingerprint=FINGERPRINT), **fields
     )
 
 

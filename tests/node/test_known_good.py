@@ -156,7 +156,7 @@ async def test_outage_ends_the_filling_and_nothing_else(tmp_path: Path) -> None:
         await parts.add("pump")
         await parts.known_good.fill()
         row = await parts.row("pump")
-        parts.known_good.offer(CLAIM, row, accepted(row), parts.bus.sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row), parts.bus.sequence)
         assert parts.ask("pump")
 
 
@@ -173,7 +173,7 @@ async def test_accepted_device_is_known_from_then_on(tmp_path: Path) -> None:
     async with furnished(tmp_path) as parts:
         await parts.add("pump", activated_at=None)
         row = await parts.row("pump")
-        parts.known_good.offer(CLAIM, row, accepted(row, first=True), parts.bus.sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row, first=True), parts.bus.sequence)
         assert parts.ask("pump")
 
 
@@ -191,7 +191,7 @@ async def test_device_that_c_must_not_accept_is_not_taken(tmp_path: Path, fields
     async with furnished(tmp_path) as parts:
         await parts.add("pump")
         row = msgspec.structs.replace(await parts.row("pump"), **fields)
-        parts.known_good.offer(CLAIM, row, accepted(row), parts.bus.sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row), parts.bus.sequence)
         assert len(parts.table) == 0
 
 
@@ -200,9 +200,9 @@ async def test_row_read_before_a_change_is_not_taken_after_it(tmp_path: Path) ->
         await parts.add("pump")
         sequence, row = parts.bus.sequence, await parts.row("pump")
         await parts.bus.invalidate(["pump"], close=False)
-        parts.known_good.offer(CLAIM, row, accepted(row), sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row), sequence)
         assert not parts.ask("pump")
-        parts.known_good.offer(CLAIM, row, accepted(row), parts.bus.sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row), parts.bus.sequence)
         assert parts.ask("pump")
 
 
@@ -227,10 +227,10 @@ async def test_first_checked_stamp_ends_what_was_kept_without_it(tmp_path: Path)
 
         await parts.bus.activate([Activation(device_id="pump", record_id=record_id, at=1.0, checked_stamp=True)])
         assert not parts.ask("pump", policy="sticky")
-        parts.known_good.offer(CLAIM, row, accepted(row), sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row), sequence)
         assert not parts.ask("pump", policy="sticky")
 
-        parts.known_good.offer(CLAIM, row, accepted(row, checked_stamp=True), sequence)
+        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row, checked_stamp=True), sequence)
         assert not parts.ask("pump", policy="sticky")
         assert parts.ask("pump", sign_type=1, policy="sticky")
 
@@ -256,7 +256,7 @@ async def test_device_frozen_in_a_storm_is_never_accepted_after_the_call(tmp_pat
                         if known is not None and is_known_still(parts.table, known):
                             assert name not in frozen
                             accepted_count += 1
-                        parts.known_good.offer(CLAIM, row, accepted(row), sequence)
+                        parts.known_good.offer(CLAIM, parts.sealer.open_credential(row), accepted(row), sequence)
 
         scopes = [trio.CancelScope() for _ in range(4)]
         async with trio.open_nursery() as nursery:

@@ -49,7 +49,9 @@ class Parts:
 
     def offer(self, sequence: int | None = None, **fields: Any) -> None:
         row = msgspec.structs.replace(ROW, **fields)
-        self.known_good.offer(CLAIM, row, ACCEPTED, self.bus.sequence if sequence is None else sequence)
+        sealer = new_sealer()
+        at = self.bus.sequence if sequence is None else sequence
+        self.known_good.offer(CLAIM, sealer.closed_credential(row), ACCEPTED, at)
 
     def ask(
         self, *certificates: bytes, device_id: str = "pump", password: bytes | None = None, now: int = SINCE

@@ -192,16 +192,20 @@ class DeviceCertificateContract(Contract):
         first = device_certificate()
         again = msgspec.structs.replace(first, certificate_id=record_id(2), created_at=NOW + 60)
 
-        assert await store.certificates.certificate_status(PROJECT, first.fingerprint) is None
+        assert await store.certificates.certificate_statuses(PROJECT, [first.fingerprint]) == {}
         assert await store.certificates.note_device_certificate(first) == first
         assert await store.certificates.note_device_certificate(again) == first
-        assert await store.certificates.certificate_status(PROJECT, first.fingerprint) is CertificateStatus.ACTIVE
-        assert await store.certificates.certificate_status("another", first.fingerprint) is None
+        assert await store.certificates.certificate_statuses(PROJECT, [first.fingerprint]) == {
+            first.fingerprint: CertificateStatus.ACTIVE
+        }
+        assert await store.certificates.certificate_statuses("another", [first.fingerprint]) == {}
         await store.certificates.set_device_certificate_status(
             PROJECT, record_id(1), CertificateStatus.INACTIVE, audit()
         )
         assert (await store.certificates.note_device_certificate(again)).status is CertificateStatus.INACTIVE
-        assert await store.certificates.certificate_status(PROJECT, first.fingerprint) is CertificateStatus.INACTIVE
+        assert await store.certificates.certificate_statuses(PROJECT, [first.fingerprint]) == {
+            first.fingerprint: CertificateStatus.INACTIVE
+        }
         assert await details_of(store, record_id(1)) == [
             ("device-certificate.create", {"fingerprint": first.fingerprint, "common_name": "pump-1"})
         ]

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.registry.record import CredentialRow, Device, Product
-from engine.registry.rows import SELECT_CREDENTIAL, SELECT_DEVICE, SELECT_PRODUCT
+from engine.registry.rows import SELECT_CREDENTIALS, SELECT_DEVICE, SELECT_PRODUCT
 from engine.registry.sqlite import SqliteStore
 from engine.registry.store import DeviceFilter, PageRequest
 from tests.registry.samples import PROJECT, audit, device, open_sqlite, seed
@@ -27,7 +27,11 @@ async def test_columns_stand_in_the_order_of_the_fields(store: SqliteStore, tmp_
     connection = sqlite3.connect(tmp_path / "registry.db")
     columns = [
         [column[0] for column in connection.execute(statement, arguments).description]
-        for statement, arguments in ((SELECT_CREDENTIAL, ("pump-1",)), (SELECT_DEVICE, ()), (SELECT_PRODUCT, ()))
+        for statement, arguments in (
+            (f"{SELECT_CREDENTIALS} (?)", ("pump-1",)),
+            (SELECT_DEVICE, ()),
+            (SELECT_PRODUCT, ()),
+        )
     ]
     connection.close()
 

@@ -130,8 +130,10 @@ class TestOpenCredential:
             sealed_secondary=sealer.seal(b"2", *place, Slot.SECONDARY) if has_secondary else None,
         )
         calls: list[Slot] = []
-        unseal: Callable[..., bytes] = sealer.unseal
-        monkeypatch.setattr(sealer, "unseal", lambda *place: (calls.append(place[-1]), unseal(*place))[1])
+        opens: Callable[[bytes, bytes], bytes] = sealer._open
+        monkeypatch.setattr(
+            sealer, "_open", lambda blob, bound: (calls.append(Slot(bound[-1:])), opens(blob, bound))[1]
+        )
 
         sealer.open_credential(row)
         sealer.open_credential(None)

@@ -6,7 +6,7 @@ import pytest
 from engine.claims.claim import CertificateClaim, SignType
 from engine.gate.interface import AcceptedChain, ChainReason, ChainVerdict, RefusedChain
 from engine.registry.record import AuthType, Credential, DeviceProtocol
-from engine.verdict.certificate import Evidence, judge_certificate, sha256_fingerprint
+from engine.verdict.certificate import Evidence, judge_certificate
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 from engine.verdict.policy import VerdictPolicy
 from tests.helpers.records import STAMP, STAMP_AT, credential
@@ -54,7 +54,7 @@ def test_secondary_fingerprint_is_as_good_as_the_primary() -> None:
 def test_first_certificate_of_a_device_without_a_fingerprint_is_to_be_pinned() -> None:
     outcome = judge(device(fingerprint=None, activated=False))
     assert isinstance(outcome, Accepted)
-    assert outcome.pin == sha256_fingerprint(LEAF) == SHA_256
+    assert outcome.pin == SHA_256
     assert outcome.first
 
 

@@ -5,6 +5,7 @@ that have no reader here are Protocol Errors by their type alone: a Client never
 PUBCOMP, AUTH) only in answer to what this server never sends.
 """
 
+import functools
 from collections.abc import Sequence
 
 import msgspec
@@ -30,6 +31,7 @@ from engine.framing.mqtt.properties import (
 )
 
 
+@functools.lru_cache(maxsize=128)  # there are a few of them, and every CONNECT is answered by one
 def write_connack(version: int, code: int, *, session_present: bool = False, **properties: int | str | None) -> bytes:
     """CONNACK (section 3.2). `code`: Return code before MQTT 5, which has no properties either; Reason Code in 5."""
     body = bytes((session_present, code))
