@@ -45,7 +45,6 @@ static int open_tables(struct eng_front *front, const struct eng_front_network *
 
     eng_timers_open(&front->timers, eng_front_now_ms());
     if (!eng_connections_open(&front->connections, settings->connections) ||
-        !eng_prefixes_open(&front->pending_prefixes, settings->key, settings->pending_hard + 1) ||
         !eng_prefixes_open(&front->watched, settings->key, settings->watched_prefixes) ||
         !eng_timers_reserve(&front->timers, ENG_FRONT_LISTENER + 1))
         return 0;
@@ -59,7 +58,8 @@ static int open_tables(struct eng_front *front, const struct eng_front_network *
 
 struct eng_front *eng_front_open(int listening, const struct eng_front_settings *settings,
                                  const struct eng_front_network *exempt, uint32_t exempt_count,
-                                 const struct eng_front_known *known, struct eng_sessions *sessions)
+                                 const struct eng_front_known *known, struct eng_sessions *sessions,
+                                 struct eng_pending *pending)
 {
     struct eng_front *front = calloc(1, sizeof *front);
 
@@ -69,10 +69,10 @@ struct eng_front *eng_front_open(int listening, const struct eng_front_settings 
     front->exempt_count = exempt_count;
     front->known = known == NULL ? (struct eng_front_known){0} : *known;
     front->sessions = sessions;
+    front->pending = pending;
     front->listening = listening;
     front->epoll = front->timer = -1;
     front->timer_ms = UINT64_MAX;
-    front->pending_oldest = front->pending_newest = ENG_CONNECTION_NONE;
     front->queue = front->queue_oldest = ENG_CONNECTION_NONE;
     front->now_ms = eng_front_now_ms();
     if (!open_tables(front, exempt) || !open_descriptors(front)) {
@@ -95,7 +95,6 @@ void eng_front_close(struct eng_front *front)
         close(front->timer);
     eng_connections_close(&front->connections);
     eng_timers_close(&front->timers);
-    eng_prefixes_close(&front->pending_prefixes);
     eng_prefixes_close(&front->watched);
     free(front->exempt);
     free(front->events);
@@ -363,7 +362,6 @@ void eng_front_stop(struct eng_front *front)
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts)
 {
     *counts = front->counts;
-    counts->pending = front->pending;
     counts->live = front->live;
     counts->open = front->connections.open;
 }

@@ -25,6 +25,7 @@ struct eng_front {
     uint32_t exempt_count;
     struct eng_front_known known; /* table NULL: there is none */
     struct eng_sessions *sessions;
+    struct eng_pending *pending;
     struct eng_tls_context *tls;
 
     int listening, epoll, timer;
@@ -35,8 +36,7 @@ struct eng_front {
 
     struct eng_connections connections;
     struct eng_timers timers;
-    struct eng_prefixes pending_prefixes, watched;
-    uint32_t pending, pending_oldest, pending_newest;
+    struct eng_prefixes watched;
     uint32_t live;
 
     /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. The oldest is done
@@ -93,8 +93,11 @@ void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t 
 /* front_accept.c */
 void eng_front_accept(struct eng_front *front);
 void eng_front_listen(struct eng_front *front, int on);
+/* The connection is gone where there is no place for it. */
 void eng_front_enter_pending(struct eng_front *front, uint32_t slot);
 void eng_front_leave_pending(struct eng_front *front, uint32_t slot);
+/* The connection has gone longest without progress, and another one needs its place. */
+void eng_front_crowd_out(struct eng_front *front, uint32_t slot);
 /* Bytes came: to the end of the row. */
 void eng_front_progress(struct eng_front *front, uint32_t slot);
 /* The connection's address is the peer's, by the header: limits count it by that from now on. 0 where it is shed, because

@@ -93,11 +93,11 @@ static int attach(struct eng_front *front, uint32_t slot, const struct eng_known
 static int may_decide(const struct eng_front *front, const struct eng_connection *connection)
 {
     /* Whether this one is among the pending yet or not, it counts. */
-    const uint32_t pending = front->pending + !connection->is_pending;
+    const uint32_t pending = front->pending->count + (connection->pending == 0);
     uint8_t prefix[ENG_PREFIX_BYTES];
 
     if (front->known.table == NULL || front->asks_always || front->watches_all ||
-        pending > front->settings.pending_soft)
+        pending > front->pending->soft)
         return 0;
     if (front->watched.used == 0 || connection->is_exempt)
         return 1;
