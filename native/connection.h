@@ -42,7 +42,8 @@ struct eng_connection {
     uint8_t is_registered : 1; /* with epoll */
     uint8_t is_exempt : 1;
     uint8_t is_kept : 1; /* by Python, which wants to know when it is gone */
-    uint8_t is_queued : 1; /* for work that no event of epoll will bring back */
+    uint8_t is_queued : 1; /* for work that no event of epoll will bring back, */
+    uint8_t worth : 2;     /* in this row (enum eng_front_worth) */
     uint16_t port;
     uint16_t keep_alive_s;
     uint32_t events; /* what epoll watches for */

@@ -127,8 +127,7 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
     connection->version = verdict.version;
     connection->keep_alive_s = verdict.keep_alive_s;
     connection->client_maximum = verdict.client_maximum;
-    if (connection->tls != NULL)
-        eng_tls_connection_forget(connection->tls);
+    eng_front_handshake_proved(front, slot);
     front->counts.known_good++;
     front->live++;
     eng_front_begin(front, slot);

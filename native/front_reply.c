@@ -31,8 +31,7 @@ int eng_front_admit(struct eng_front *front, uint64_t name, const uint8_t *data,
     connection->client_maximum = client_maximum;
     connection->is_kept = keeps != 0;
     front->live++;
-    if (connection->tls != NULL)
-        eng_tls_connection_forget(connection->tls);
+    eng_front_handshake_proved(front, slot);
     eng_front_begin(front, slot);
     go_on(front, slot, data, data_len);
     eng_front_settle(front);

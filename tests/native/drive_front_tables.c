@@ -13,6 +13,12 @@
 
 /* The tables are driven without TLS. */
 void eng_tls_connection_close(struct eng_tls_connection *connection) { (void)connection; }
+void eng_front_map(uint8_t address[16], const void *ipv4)
+{
+    memset(address, 0xff, 12);
+    memset(address, 0, 10);
+    memcpy(address + 12, ipv4, 4);
+}
 
 #define STEPS 200000
 #define NUMBERS 64
@@ -323,29 +329,81 @@ static void drive_sessions(void)
     eng_sessions_close(sessions);
 }
 
-/* A front whose queue alone is used: the oldest first, the newest while more wait than ENG_FRONT_OVERLOAD. */
-static void drive_queue(void)
+static uint32_t waiting_from(struct eng_front *front, uint8_t last, struct eng_tls_connection *tls)
+{
+    const uint32_t slot = eng_connections_take(&front->connections);
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    eng_front_map(connection->address, (uint8_t[4]){192, 0, 2, last});
+    connection->state = ENG_CONNECTION_HANDSHAKE;
+    connection->tls = tls;
+    eng_front_enqueue(front, slot);
+    eng_front_enqueue(front, slot);
+    return slot;
+}
+
+static uint32_t take_but_for_the_last_first(struct eng_front *front)
+{
+    front->turns = 0;
+    return eng_front_take_queued(front);
+}
+
+/* Of handshakes to begin the oldest first, the newest while more wait than ENG_FRONT_OVERLOAD. */
+static void drive_row(struct eng_front *front)
 {
     enum { WAITING = ENG_FRONT_OVERLOAD + 2 };
-    static struct eng_front front;
     uint32_t slots[WAITING];
 
-    front.queue = front.queue_oldest = ENG_CONNECTION_NONE;
-    check(eng_connections_open(&front.connections, WAITING + 1), "memory");
-    for (int i = 0; i < WAITING; i++) {
-        slots[i] = eng_connections_take(&front.connections);
-        eng_front_enqueue(&front, slots[i]);
-        eng_front_enqueue(&front, slots[i]);
-    }
-    check(front.queued == WAITING, "who waits already waits twice");
-    check(eng_front_take_queued(&front) == slots[WAITING - 1], "under overload the newest is not first");
-    check(eng_front_take_queued(&front) == slots[WAITING - 2], "under overload the newest is not first");
-    check(eng_front_take_queued(&front) == slots[0], "without it the oldest is not first");
-    eng_front_dequeue(&front, slots[1]);
-    eng_front_dequeue(&front, slots[WAITING - 3]);
+    for (int i = 0; i < WAITING; i++)
+        slots[i] = waiting_from(front, 1, NULL);
+    check(front->queued == WAITING, "who waits already waits twice");
+    check(eng_front_take_queued(front) == slots[WAITING - 1], "under overload the newest is not first");
+    check(eng_front_take_queued(front) == slots[WAITING - 2], "under overload the newest is not first");
+    check(eng_front_take_queued(front) == slots[0], "without it the oldest is not first");
+    eng_front_dequeue(front, slots[1]);
+    eng_front_dequeue(front, slots[WAITING - 3]);
     for (int i = 2; i < WAITING - 3; i++)
-        check(eng_front_take_queued(&front) == slots[i], "the order is lost");
-    check(front.queued == 0 && eng_front_take_queued(&front) == ENG_CONNECTION_NONE, "an empty queue has somebody");
+        check(eng_front_take_queued(front) == slots[i], "the order is lost");
+    check(front->queued == 0 && eng_front_take_queued(front) == ENG_CONNECTION_NONE, "an empty queue has somebody");
+}
+
+/* What was begun, known addresses, strange ones; and one turn in eight the other way round. */
+static void drive_rows(struct eng_front *front)
+{
+    struct eng_tls_connection *begun = (struct eng_tls_connection *)front;
+    uint8_t known[16], watched[16];
+    uint32_t strange, distrusted, familiar, first, second;
+
+    eng_front_map(known, (uint8_t[4]){192, 0, 2, 2});
+    eng_front_map(watched, (uint8_t[4]){192, 0, 2, 3});
+    check(eng_prefixes_open(&front->watched, known, 4) && eng_prefixes_add(&front->watched, watched), "memory");
+    eng_recent_prefixes_note(&front->accepted, known);
+    eng_recent_prefixes_note(&front->accepted, watched);
+    strange = waiting_from(front, 1, NULL);
+    distrusted = waiting_from(front, 3, NULL);
+    familiar = waiting_from(front, 2, NULL);
+    first = waiting_from(front, 1, begun);
+    second = waiting_from(front, 1, begun);
+    check(take_but_for_the_last_first(front) == first, "a handshake that was begun does not go first");
+    front->turns = 7;
+    check(eng_front_take_queued(front) == strange, "strangers starve");
+    check(take_but_for_the_last_first(front) == second, "what was begun does not go on");
+    check(take_but_for_the_last_first(front) == familiar, "a known address does not go before a strange one");
+    check(take_but_for_the_last_first(front) == distrusted && front->queued == 0, "somebody was lost");
+    eng_prefixes_close(&front->watched);
+}
+
+/* A front whose queue alone is used. */
+static void drive_queue(void)
+{
+    static struct eng_front front;
+    const uint8_t key[16] = "0123456789abcdef";
+
+    check(eng_connections_open(&front.connections, 2 * ENG_FRONT_OVERLOAD), "memory");
+    check(eng_recent_prefixes_open(&front.accepted, key), "memory");
+    drive_row(&front);
+    drive_rows(&front);
+    eng_recent_prefixes_close(&front.accepted);
     eng_connections_close(&front.connections);
 }
 

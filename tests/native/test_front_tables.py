@@ -9,7 +9,8 @@ from build import WARNINGS
 
 ROOT = Path(__file__).parents[2]
 SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-SOURCES = ("front_queue.c", "timers.c", "prefixes.c", "pending.c", "connection.c", "sessions.c", "siphash.c")
+TABLES = ("timers.c", "prefixes.c", "recent_prefixes.c", "pending.c", "connection.c", "sessions.c", "siphash.c")
+SOURCES = ("front_queue.c", *TABLES)
 
 
 @pytest.fixture(scope="module")
