@@ -96,8 +96,9 @@ class Node:
         rooms = self._rooms
         rooms.health.note_draining()
         with trio.move_on_after(rooms.limits.drain_seconds):
-            for front in rooms.fronts:
-                await front.drain()
+            async with trio.open_nursery() as nursery:
+                for front in rooms.fronts:
+                    nursery.start_soon(front.drain)
         await rooms.batches.flush(is_last=True)
 
 

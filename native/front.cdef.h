@@ -57,9 +57,9 @@ enum eng_front_kind {
     ENG_FRONT_CROWDED_OUT = 6, /* all places of the pending were taken: Python closes its own oldest one */
 };
 
-/* data: until the reply to this connection, or the next poll where none is wanted. DISPLACED: front and connection are
- * the other's. CROWDED_OUT: connection is the place that was left. device_id: of a SESSION. peer: of a CONNECT over TLS, the certificates that the peer sent and whose key it
- * has, as eng_chain_verify takes them. */
+/* Events, and what they point to, stay until the front is called again, for whatever. DISPLACED: front and connection are
+ * the other's. CROWDED_OUT: connection is the place that was left. device_id: of a SESSION. peer: of a CONNECT over TLS,
+ * the certificates that the peer sent and whose key it has, as eng_chain_verify takes them. */
 struct eng_front_event {
     uint64_t connection;
     const uint8_t *data, *device_id, *peer;
@@ -103,8 +103,8 @@ void eng_front_set_tls(struct eng_front *front, struct eng_tls_context *tls);
 /* The epoll descriptor to wait on: readable whenever there is something to do, a deadline included. */
 int eng_front_descriptor(const struct eng_front *front);
 
-/* Work for at most some 5 ms. now: epoch seconds. Events are valid until the next poll. *more: whether there is work left,
- * so that the caller polls again without waiting. How many events there are. */
+/* Work for at most some 5 ms. now: epoch seconds. *more: whether there is work left, so that the caller polls again without
+ * waiting. How many events there are. */
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more);
 
 /* While set, Python is asked about every CONNECT (it will say "busy", or "draining"). */
@@ -128,7 +128,8 @@ int eng_front_close_connection(struct eng_front *front, uint64_t connection, enu
 /* Accept no more. The listening socket may be closed after this. */
 void eng_front_stop(struct eng_front *front);
 
-/* End up to `most` connections, but for those that await a verdict; how many are left. */
+/* End every connection without a session, but for those that await a verdict, and up to `most` with one; how many of
+ * these are left. */
 uint32_t eng_front_drain(struct eng_front *front, uint32_t most);
 
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts);

@@ -93,14 +93,15 @@ uint32_t eng_front_drain(struct eng_front *front, uint32_t most)
 
     for (uint32_t slot = 1; slot < room; slot++) {
         const uint8_t state = eng_connections_at(&front->connections, slot)->state;
+        const int is_session = state == ENG_CONNECTION_LIVE || state == ENG_CONNECTION_SESSION_ASKED;
 
         if (state == ENG_CONNECTION_FREE || state == ENG_CONNECTION_VERDICT_ASKED)
             continue;
-        if (most == 0) {
+        if (is_session && most == 0) {
             left++;
             continue;
         }
-        most--;
+        most -= is_session;
         close_as(front, slot, ENG_FRONT_SHUTTING_DOWN);
     }
     eng_front_settle(front);

@@ -35,6 +35,7 @@ from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_pending import NativePending
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_words import words_of
+from engine.listeners.pace import TICK_SECONDS, sessions_a_tick
 from engine.listeners.peer import Peer, peer_of
 from engine.listeners.proxy import Proxied
 from engine.listeners.tick import next_tick
@@ -50,7 +51,6 @@ from engine.session.mqtt import (
 from engine.session.table import CloseReason
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
-_DRAIN_BATCH = 256
 _ENDINGS = {
     CloseReason.TAKEN_OVER: Ending.TAKEN_OVER,
     CloseReason.ADMINISTRATIVE: Ending.ADMINISTRATIVE,
@@ -140,7 +140,7 @@ class NativeMqttFront:
         self._drained.set()
 
     async def drain(self) -> None:
-        """As MqttFront.drain, a batch of connections at a time."""
+        """As MqttFront.drain."""
         front = self._front
         if front is None or self._listening is None:
             return
@@ -150,9 +150,10 @@ class NativeMqttFront:
         for connection, conversation in list(self._asked.items()):
             conversation.refuse(Reason.DRAINING)
             front.end(connection, conversation.data_to_send())
-        self._end_refused(front)  # the tick will not come any more
-        while front.drain(_DRAIN_BATCH):
-            await trio.lowlevel.checkpoint()
+        self._end_refused(front)  # their tick may not come any more
+        most = sessions_a_tick(front.count().live, self._limits)
+        while front.drain(most):  # noqa: ASYNC110 - nothing tells when a tick is over
+            await trio.sleep(TICK_SECONDS)
         self._polling.cancel()
         await self._drained.wait()
 
