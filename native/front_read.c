@@ -187,7 +187,7 @@ static int step(struct eng_front *front, uint32_t slot, struct view *view)
 static int take(struct eng_front *front, uint32_t slot, struct view *view)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    int next = 1;
+    int next = view->len > 0 ? 1 : 2; /* where nothing is held, there is no pointer to look behind */
 
     while (next == 1 && connection->out.len == 0)
         next = step(front, slot, view);
