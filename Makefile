@@ -67,8 +67,8 @@ fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers and the native front alone, wi
 	    -Inative $< $(wildcard native/*.c) -lssl -lcrypto -o $@
 
 # A second copy of the module, in .cache. gcc brings the sanitizers, which hold freed memory back: no test of the RSS.
-FRONTS := tests/gate/test_compiled_front.py tests/gate/test_front_*.py tests/gate/test_compiled_tls.py \
-    tests/listeners/test_native_*.py tests/node/test_sights.py
+FRONTS := tests/gate/test_compiled_front.py tests/gate/test_compiled_pending.py tests/gate/test_compiled_tls.py \
+    tests/gate/test_front_*.py tests/listeners/test_native_*.py tests/node/test_sights.py
 sanitize: setup $(DONE)/test ## the native fronts under the sanitizers, on thousands of random streams
 	.ci/test-sanitized $(BIN)/python $(FRONTS) --hypothesis-profile long
 	.ci/test-sanitized $(BIN)/python tests/conformance -k "native and not allocate_nothing and not leave_no_memory"

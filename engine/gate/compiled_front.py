@@ -206,7 +206,6 @@ class NativeFront:
         ffi, lib = _native.ffi, _native.lib
         networks = _networks(exempt)
         proxy = {} if balancers is None else _proxy(balancers, limits)
-        self._kept = (sessions, pending, known, networks, proxy)
         shared = ffi.NULL
         if known is not None:
             table, policy, seen = known
@@ -223,6 +222,7 @@ class NativeFront:
         if front == ffi.NULL:
             raise OSError(ffi.errno, "the native front cannot be opened")
         self._front = ffi.gc(front, lib.eng_front_close)
+        self._kept = (sessions, pending, known, networks, proxy)  # behind the front: it is let go first
         self._events = ffi.new("struct eng_front_event **")
         self._more = ffi.new("int *")
         self._counts: _native._Struct = ffi.new("struct eng_front_counts *")

@@ -1,8 +1,11 @@
 """The row of the pending that native fronts share with each other and with Python's (THREATS 3)."""
 
+import gc
+import socket
+
 import pytest
 
-from engine.gate.compiled_front import Kind, mapped
+from engine.gate.compiled_front import Kind, NativeFront, mapped
 from engine.gate.compiled_pending import Places
 from tests.gate.conftest import OpenFront
 from tests.helpers.native_front import CONNACK, PolledFront, known_connect
@@ -109,6 +112,26 @@ def test_front_that_closes_leaves_its_places(open_front: OpenFront) -> None:
     one.until(lambda: len(pending) == 2)
     one.close()
     assert len(pending) == 1
+
+
+def front_alone() -> tuple[NativeFront, list[socket.socket]]:
+    """With a pending connection and a live one, and nobody else who knows what it shares."""
+    polled = PolledFront()
+    peer, live = polled.peer(PARTIAL), polled.live()
+    polled.until(lambda: len(polled.pending) == 1)
+    return polled.front, [peer.sock, live.sock, polled.listening]
+
+
+def test_front_that_nobody_closed_is_let_go_before_what_it_shares() -> None:
+    """Its connections give their places and sessions back; the address sanitizer sees it where these are gone."""
+    front, sockets = front_alone()
+    gc.collect()
+    del front
+    for sock in sockets:
+        sock.setblocking(True)
+    assert sockets[0].recv(1) == sockets[1].recv(1) == b""
+    for sock in sockets:
+        sock.close()
 
 
 def test_without_any_place_nobody_is_held(open_front: OpenFront) -> None:
