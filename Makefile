@@ -55,11 +55,11 @@ fuzz: $(PROJECT) $(DONE)/test ## fuzz every parser for SECONDS each (60)
 # Under the address and undefined-behaviour sanitizers. Not part of the tests: clang is needed for this alone.
 CLANG ?= clang
 FUZZ_NATIVE := $(patsubst tests/fuzz/%.c,.cache/fuzz/native/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
+fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers and the native front alone, with clang's libFuzzer
 	@set -e; for target in $(FUZZ_NATIVE); do mkdir -p "$$target-corpus"; \
 	    echo "$$target"; "$$target" -max_total_time=$(SECONDS) -artifact_prefix="$$target-" "$$target-corpus"; done
 
-.cache/fuzz/native/%: tests/fuzz/%.c $(wildcard native/*.c native/*.h)
+.cache/fuzz/native/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h native/*.c native/*.h)
 	@command -v $(CLANG) >/dev/null || { echo "make fuzz-native needs clang and its sanitizers:" \
 	    "apt-get install clang libclang-rt-14-dev (or CLANG=...)" >&2; exit 1; }
 	@mkdir -p $(@D)
@@ -67,8 +67,8 @@ fuzz-native: $(FUZZ_NATIVE) ## fuzz the C parsers alone, with clang's libFuzzer
 	    -Inative $< $(wildcard native/*.c) -lssl -lcrypto -o $@
 
 # A second copy of the module, in .cache. gcc brings the sanitizers, which hold freed memory back: no test of the RSS.
-FRONTS := tests/gate/test_compiled_front.py tests/gate/test_front_*.py tests/gate/test_compiled_tls.py \
-    tests/listeners/test_native_*.py tests/node/test_sights.py
+FRONTS := tests/gate/test_compiled_front.py tests/gate/test_compiled_pending.py tests/gate/test_compiled_tls.py \
+    tests/gate/test_front_*.py tests/listeners/test_native_*.py tests/node/test_sights.py
 sanitize: setup $(DONE)/test ## the native fronts under the sanitizers, on thousands of random streams
 	.ci/test-sanitized $(BIN)/python $(FRONTS) --hypothesis-profile long
 	.ci/test-sanitized $(BIN)/python tests/conformance -k "native and not allocate_nothing and not leave_no_memory"

@@ -26,7 +26,7 @@ from engine.listeners.admit import Admission
 from engine.listeners.coap import CoapFront
 from engine.listeners.mqtt import FrontServices, MqttFront
 from engine.listeners.mqtt_front import MQTT_FRONT
-from engine.listeners.pending import Pending
+from engine.listeners.pending import DictPending, Pending
 from engine.listeners.platform_tls import HTTP_ALPN, MQTT_ALPN, PlatformTls
 from engine.listeners.proxy import Proxied
 from engine.listeners.tcp import TcpTransport
@@ -96,8 +96,9 @@ class Node:
         rooms = self._rooms
         rooms.health.note_draining()
         with trio.move_on_after(rooms.limits.drain_seconds):
-            for front in rooms.fronts:
-                await front.drain()
+            async with trio.open_nursery() as nursery:
+                for front in rooms.fronts:
+                    nursery.start_soon(front.drain)
         await rooms.batches.flush(is_last=True)
 
 
@@ -175,13 +176,14 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
     limits = config.limits
     sealer = Sealer(MasterKeys.read(config.data / MASTER_KEY_FILE), os.urandom)
     attempts, metrics = Attempts(limits), Metrics()
-    health, repeats, pending = Health(store.check, limits), Repeats(clock, limits), Pending(limits)
+    health, repeats = Health(store.check, limits), Repeats(clock, limits)
     trust = Trust(store.certificates)
     tls = _platform_tls(config, trust, repeats)
     operations, has_native_fronts = _chosen(config)
     expiry = ExpiryWatch(trust, clock, limits)
     native = _native_fronts(config, store, sealer, trust, operations) if has_native_fronts else None
     sessions: SessionTable = DictSessionTable() if native is None else native.sessions
+    pending: Pending = DictPending(limits) if native is None else native.pending
     known_good = None if native is None else native.known_good
     bus = LocalBus(store, sessions, limits, clock, _trust_anew(config, trust, tls, native), known_good)
     admission = Admission(
@@ -199,7 +201,7 @@ def _furnish(config: Config, store: SqliteStore, clock: Clock) -> _Rooms:
         on_accepted=None if known_good is None else known_good.offer,
     )
     metrics.watch(
-        pending=lambda: len(pending) + (0 if native is None else native.pending),
+        pending=lambda: len(pending),
         sessions=lambda: len(sessions),
         loop_lag=lambda: health.loop_lag_seconds,
         ca_expiry=expiry.ca_seconds_left,

@@ -114,7 +114,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     send_seconds: float = 10.0
     """A peer that does not read its answers for so long is closed."""
     drain_seconds: float = 10.0
-    """SIGTERM: how long sessions are given to close before they are cut."""
+    """SIGTERM: how long sessions are given to close before they are cut. They are ended evenly over the first half."""
 
     # The registry (DESIGN section 3).
     group_commit_seconds: float = 0.005

@@ -40,16 +40,17 @@ struct eng_connection {
     uint8_t state; /* enum eng_connection_state */
     uint8_t version;
     uint8_t is_registered : 1; /* with epoll */
-    uint8_t is_pending : 1;
     uint8_t is_exempt : 1;
     uint8_t is_kept : 1; /* by Python, which wants to know when it is gone */
-    uint8_t is_queued : 1; /* for work that no event of epoll will bring back */
+    uint8_t is_queued : 1; /* for work that no event of epoll will bring back, */
+    uint8_t worth : 2;     /* in this row (enum eng_front_worth) */
     uint16_t port;
     uint16_t keep_alive_s;
     uint32_t events; /* what epoll watches for */
     uint32_t client_maximum;
     uint32_t asked_bytes; /* of `in`: what Python was told */
-    uint32_t next, previous; /* among the pending, or next among the free */
+    uint32_t next;    /* among the free */
+    uint32_t pending; /* its place among the pending; 0: it is none of them */
     uint32_t queue_next, queue_previous;
     uint64_t active_ms;
     uint64_t deadline_ms; /* of PROXY header, handshake and CONNECT together */

@@ -45,8 +45,8 @@ static int open_tables(struct eng_front *front, const struct eng_front_network *
 
     eng_timers_open(&front->timers, eng_front_now_ms());
     if (!eng_connections_open(&front->connections, settings->connections) ||
-        !eng_prefixes_open(&front->pending_prefixes, settings->key, settings->pending_hard + 1) ||
         !eng_prefixes_open(&front->watched, settings->key, settings->watched_prefixes) ||
+        !eng_recent_prefixes_open(&front->accepted, settings->key) ||
         !eng_timers_reserve(&front->timers, ENG_FRONT_LISTENER + 1))
         return 0;
     front->exempt = calloc(front->exempt_count + 1, sizeof *front->exempt);
@@ -59,7 +59,8 @@ static int open_tables(struct eng_front *front, const struct eng_front_network *
 
 struct eng_front *eng_front_open(int listening, const struct eng_front_settings *settings,
                                  const struct eng_front_network *exempt, uint32_t exempt_count,
-                                 const struct eng_front_known *known, struct eng_sessions *sessions)
+                                 const struct eng_front_known *known, struct eng_sessions *sessions,
+                                 struct eng_pending *pending)
 {
     struct eng_front *front = calloc(1, sizeof *front);
 
@@ -69,11 +70,10 @@ struct eng_front *eng_front_open(int listening, const struct eng_front_settings 
     front->exempt_count = exempt_count;
     front->known = known == NULL ? (struct eng_front_known){0} : *known;
     front->sessions = sessions;
+    front->pending = pending;
     front->listening = listening;
     front->epoll = front->timer = -1;
     front->timer_ms = UINT64_MAX;
-    front->pending_oldest = front->pending_newest = ENG_CONNECTION_NONE;
-    front->queue = front->queue_oldest = ENG_CONNECTION_NONE;
     front->now_ms = eng_front_now_ms();
     if (!open_tables(front, exempt) || !open_descriptors(front)) {
         eng_front_close(front);
@@ -95,8 +95,8 @@ void eng_front_close(struct eng_front *front)
         close(front->timer);
     eng_connections_close(&front->connections);
     eng_timers_close(&front->timers);
-    eng_prefixes_close(&front->pending_prefixes);
     eng_prefixes_close(&front->watched);
+    eng_recent_prefixes_close(&front->accepted);
     free(front->exempt);
     free(front->events);
     free(front);
@@ -218,7 +218,7 @@ void eng_front_settle(struct eng_front *front)
     if (front->is_polling)
         return;
     set_timer(front);
-    if (front->events_count == 0 && front->queue == ENG_CONNECTION_NONE)
+    if (front->events_count == 0 && front->queued == 0)
         return;
     if (front->timer_ms != 0 && timerfd_settime(front->timer, 0, &at_once, NULL) == 0)
         front->timer_ms = 0;
@@ -259,7 +259,7 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
 /* Until the time is up. */
 static void work_queue(struct eng_front *front, uint64_t until_ns)
 {
-    while (front->queue != ENG_CONNECTION_NONE && front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
+    while (front->queued > 0 && front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
         const uint32_t slot = eng_front_take_queued(front);
         const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
@@ -278,7 +278,7 @@ static int linger_ms(const struct eng_front *front, int taken, uint64_t until_ns
 {
     const int is_storm = taken >= ENG_FRONT_STORM || now_ns() + ENG_FRONT_TURN_NS > until_ns + ENG_FRONT_STORM_NS;
 
-    return is_storm && front->events_count == 0 && front->queue == ENG_CONNECTION_NONE;
+    return is_storm && front->events_count == 0 && front->queued == 0;
 }
 
 /* Events lend only now what is their connection's: it may have come to an end since, by its peer or a newer session, and
@@ -331,7 +331,7 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
     run_timers(front);
     set_timer(front);
     lend(front);
-    *more = count > 0 || front->queue != ENG_CONNECTION_NONE;
+    *more = count > 0 || front->queued > 0;
     *events = front->events;
     count = (int)front->events_count;
     front->events_count = 0;
@@ -363,7 +363,6 @@ void eng_front_stop(struct eng_front *front)
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts)
 {
     *counts = front->counts;
-    counts->pending = front->pending;
     counts->live = front->live;
     counts->open = front->connections.open;
 }

@@ -33,7 +33,7 @@ struct eng_front_proxy {
 struct eng_front_settings {
     uint32_t number;      /* this front's, in the sessions */
     uint32_t connections; /* at most so many at a time */
-    uint32_t accept_batch, pending_soft, pending_hard, pending_per_prefix, watched_prefixes;
+    uint32_t accept_batch, watched_prefixes;
     uint32_t connect_packet_bytes, packet_bytes;
     uint32_t connect_ms, send_ms;
     uint32_t keep_alive_minimum_s, keep_alive_maximum_s;
@@ -54,11 +54,12 @@ enum eng_front_kind {
     ENG_FRONT_DISPLACED = 4, /* a device was accepted here whose session is another front's, which Python closes */
     ENG_FRONT_HANDSHAKE_FAILED = 5, /* TLS, or the PROXY header, came to nothing: `fault` says why (enum eng_tls_fault), 0:
                                        it was cut, because time or room was up */
+    ENG_FRONT_CROWDED_OUT = 6, /* all places of the pending were taken: Python closes its own oldest one */
 };
 
-/* data: until the reply to this connection, or the next poll where none is wanted. DISPLACED: front and connection are
- * the other's. device_id: of a SESSION. peer: of a CONNECT over TLS, the certificates that the peer sent and whose key it
- * has, as eng_chain_verify takes them. */
+/* Events, and what they point to, stay until the front is called again, for whatever. DISPLACED: front and connection are
+ * the other's. CROWDED_OUT: connection is the place that was left. device_id: of a SESSION. peer: of a CONNECT over TLS,
+ * the certificates that the peer sent and whose key it has, as eng_chain_verify takes them. */
 struct eng_front_event {
     uint64_t connection;
     const uint8_t *data, *device_id, *peer;
@@ -79,19 +80,20 @@ struct eng_front_known {
     struct eng_seen *seen;
 };
 
-/* Since the front was opened, but for the last three, which are of this moment. connections: without health checks. */
+/* Since the front was opened, but for the last two, which are of this moment. connections: without health checks. */
 struct eng_front_counts {
     uint64_t connections, shed, known_good, taken_over, dropped, accept_failures;
     int accept_errno;
-    uint32_t pending, live, open;
+    uint32_t live, open;
 };
 
 /* A front on a listening, non-blocking socket, which stays the caller's, as everything given here does. exempt: whom limits
- * do not count. known may be NULL:
- * then Python is asked about every CONNECT. NULL where memory or descriptors are short. */
+ * do not count. known may be NULL: then Python is asked about every CONNECT. sessions, pending: the node's. NULL where memory
+ * or descriptors are short. */
 struct eng_front *eng_front_open(int listening, const struct eng_front_settings *settings,
                                  const struct eng_front_network *exempt, uint32_t exempt_count,
-                                 const struct eng_front_known *known, struct eng_sessions *sessions);
+                                 const struct eng_front_known *known, struct eng_sessions *sessions,
+                                 struct eng_pending *pending);
 void eng_front_close(struct eng_front *front);
 
 /* From now on new connections shake hands by this context, which the caller keeps open until there is another; without
@@ -101,8 +103,8 @@ void eng_front_set_tls(struct eng_front *front, struct eng_tls_context *tls);
 /* The epoll descriptor to wait on: readable whenever there is something to do, a deadline included. */
 int eng_front_descriptor(const struct eng_front *front);
 
-/* Work for at most some 5 ms. now: epoch seconds. Events are valid until the next poll. *more: whether there is work left,
- * so that the caller polls again without waiting. How many events there are. */
+/* Work for at most some 5 ms. now: epoch seconds. *more: whether there is work left, so that the caller polls again without
+ * waiting. How many events there are. */
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more);
 
 /* While set, Python is asked about every CONNECT (it will say "busy", or "draining"). */
@@ -126,7 +128,8 @@ int eng_front_close_connection(struct eng_front *front, uint64_t connection, enu
 /* Accept no more. The listening socket may be closed after this. */
 void eng_front_stop(struct eng_front *front);
 
-/* End up to `most` connections, but for those that await a verdict; how many are left. */
+/* End every connection without a session, but for those that await a verdict, and up to `most` with one; how many of
+ * these are left. */
 uint32_t eng_front_drain(struct eng_front *front, uint32_t most);
 
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts);

@@ -7,6 +7,7 @@
 #include "must_use.h"
 #include "credential_table.h"
 #include "known_good.h"
+#include "pending.h"
 #include "seen.h"
 #include "sessions.h"
 #include "tls_connection.h"

@@ -73,94 +73,49 @@ static void set_exempt(const struct eng_front *front, struct eng_connection *con
     connection->is_exempt = eng_front_is_within(connection->address, front->exempt, front->exempt_count) != 0;
 }
 
-/* Whether the prefix has its share of the pending already. */
-static int has_its_share(const struct eng_front *front, const struct eng_connection *connection)
+/* Whose share of the pending it is: nobody's, as long as a balancer has not said whose. */
+static const uint8_t *address_of(const struct eng_connection *connection)
 {
-    uint8_t prefix[ENG_PREFIX_BYTES];
-
-    if (connection->is_exempt)
-        return 0;
-    eng_prefix_of(connection->address, prefix);
-    return eng_prefixes_count(&front->pending_prefixes, prefix) >= front->settings.pending_per_prefix;
-}
-
-static void link_newest(struct eng_front *front, uint32_t slot)
-{
-    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-
-    connection->next = ENG_CONNECTION_NONE;
-    connection->previous = front->pending_newest;
-    if (front->pending_newest == ENG_CONNECTION_NONE)
-        front->pending_oldest = slot;
-    if (front->pending_newest != ENG_CONNECTION_NONE)
-        eng_connections_at(&front->connections, front->pending_newest)->next = slot;
-    front->pending_newest = slot;
-}
-
-static void unlink_pending(struct eng_front *front, const struct eng_connection *connection)
-{
-    if (connection->previous == ENG_CONNECTION_NONE)
-        front->pending_oldest = connection->next;
-    if (connection->previous != ENG_CONNECTION_NONE)
-        eng_connections_at(&front->connections, connection->previous)->next = connection->next;
-    if (connection->next == ENG_CONNECTION_NONE)
-        front->pending_newest = connection->previous;
-    if (connection->next != ENG_CONNECTION_NONE)
-        eng_connections_at(&front->connections, connection->next)->previous = connection->previous;
-}
-
-/* One place more of its prefix's share; nobody's, as long as a balancer has not said whose. */
-static int count_share(struct eng_front *front, const struct eng_connection *connection)
-{
-    uint8_t prefix[ENG_PREFIX_BYTES];
-
-    if (connection->state == ENG_CONNECTION_HEADER_AWAITED)
-        return 1;
-    eng_prefix_of(connection->address, prefix);
-    return eng_prefixes_add(&front->pending_prefixes, prefix);
+    return connection->state == ENG_CONNECTION_HEADER_AWAITED ? NULL : connection->address;
 }
 
 void eng_front_enter_pending(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    uint64_t dropped;
 
-    if (front->pending >= front->settings.pending_hard) {
-        front->counts.dropped++;
-        eng_front_cut(front, front->pending_oldest);
+    connection->pending =
+        eng_pending_add(front->pending, front, slot, address_of(connection), connection->is_exempt, &dropped);
+    if (dropped != 0)
+        eng_front_tell(front, ENG_FRONT_CROWDED_OUT, slot)->connection = dropped;
+    if (connection->pending == 0) {
+        front->counts.shed++;
+        eng_front_forget(front, slot);
     }
-    if (!count_share(front, connection)) {
-        eng_front_forget(front, slot); /* not reached: there are as many places as may be pending */
-        return;
-    }
-    link_newest(front, slot);
-    connection->is_pending = 1;
-    front->pending++;
 }
 
 void eng_front_leave_pending(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    uint8_t prefix[ENG_PREFIX_BYTES];
 
-    if (!connection->is_pending)
-        return;
-    if (connection->state != ENG_CONNECTION_HEADER_AWAITED) {
-        eng_prefix_of(connection->address, prefix);
-        eng_prefixes_remove(&front->pending_prefixes, prefix);
-    }
-    unlink_pending(front, connection);
-    connection->is_pending = 0;
-    front->pending--;
+    if (connection->pending != 0)
+        eng_pending_remove(front->pending, connection->pending);
+    connection->pending = 0;
+}
+
+void eng_front_crowd_out(struct eng_front *front, uint32_t slot)
+{
+    front->counts.dropped++;
+    eng_front_cut(front, slot);
+    eng_front_settle(front); /* it may not be the one that is polled */
 }
 
 void eng_front_progress(struct eng_front *front, uint32_t slot)
 {
     const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
-    if (!connection->is_pending || front->pending_newest == slot)
-        return;
-    unlink_pending(front, connection);
-    link_newest(front, slot);
+    if (connection->pending != 0)
+        eng_pending_advance(front->pending, connection->pending);
 }
 
 int eng_front_introduce(struct eng_front *front, uint32_t slot)
@@ -168,14 +123,13 @@ int eng_front_introduce(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
     set_exempt(front, connection);
-    if (has_its_share(front, connection)) {
+    if (!eng_pending_reassign(front->pending, connection->pending, connection->address, connection->is_exempt)) {
+        connection->pending = 0;
         front->counts.shed++;
         eng_front_finish(front, slot, NULL, 0);
         return 0;
     }
     connection->state = front->tls == NULL ? ENG_CONNECTION_CONNECT_AWAITED : ENG_CONNECTION_HANDSHAKE;
-    /* There are as many places as may be pending, and this one is. */
-    (void)!count_share(front, connection);
     eng_front_progress(front, slot);
     return 1;
 }
@@ -204,7 +158,7 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
     }
     front->counts.connections++;
     set_exempt(front, connection);
-    if (has_its_share(front, connection)) {
+    if (eng_pending_has_share(front->pending, connection->address, connection->is_exempt)) {
         front->counts.shed++;
         eng_front_forget(front, slot);
         return;
@@ -233,7 +187,8 @@ void eng_front_accept(struct eng_front *front)
     socklen_t from_len;
     int fd;
 
-    for (uint32_t i = 0; i < front->settings.accept_batch; i++) {
+    /* Each tells of at most three things: a full turn's events must leave room for the rest. */
+    for (uint32_t i = 0; i < front->settings.accept_batch && front->events_count < ENG_FRONT_EVENTS; i++) {
         from_len = sizeof from;
         fd = accept4(front->listening, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {

@@ -19,6 +19,16 @@ void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t 
     eng_front_forget(front, slot);
 }
 
+void eng_front_handshake_proved(struct eng_front *front, uint32_t slot)
+{
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    if (connection->tls == NULL)
+        return;
+    eng_tls_connection_forget(connection->tls);
+    eng_recent_prefixes_note(&front->accepted, connection->address);
+}
+
 /* TLS takes memory only when its turn has come, and by the context of that moment. */
 static int open_tls(struct eng_front *front, struct eng_connection *connection)
 {

@@ -8,6 +8,7 @@
 
 #include "connection.h"
 #include "front.h"
+#include "recent_prefixes.h"
 #include "timers.h"
 
 #define ENG_FRONT_READ_BYTES 16384
@@ -15,9 +16,21 @@
 #define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
 #define ENG_FRONT_STORM 16        /* epoll events in one poll that make it linger for more, */
 #define ENG_FRONT_STORM_NS 500000 /* or the time that it took */
-#define ENG_FRONT_OVERLOAD 1024   /* half a second of handshakes: with more waiting, the newest goes first */
+#define ENG_FRONT_OVERLOAD 1024   /* half a second of handshakes: with more in a row, the newest goes first */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
+
+/* Rows of the queue, in the order in which they are worked. */
+enum eng_front_worth {
+    ENG_WORTH_BEGUN,           /* what has cost something already, and holds memory */
+    ENG_WORTH_KNOWN_ADDRESS,   /* a handshake to begin, from where a device was accepted over TLS lately */
+    ENG_WORTH_STRANGE_ADDRESS, /* any other one */
+    ENG_WORTHS,
+};
+
+struct eng_front_row {
+    uint32_t newest, oldest, count; /* the two are set while there is one */
+};
 
 struct eng_front {
     struct eng_front_settings settings;
@@ -25,6 +38,7 @@ struct eng_front {
     uint32_t exempt_count;
     struct eng_front_known known; /* table NULL: there is none */
     struct eng_sessions *sessions;
+    struct eng_pending *pending;
     struct eng_tls_context *tls;
 
     int listening, epoll, timer;
@@ -35,14 +49,16 @@ struct eng_front {
 
     struct eng_connections connections;
     struct eng_timers timers;
-    struct eng_prefixes pending_prefixes, watched;
-    uint32_t pending, pending_oldest, pending_newest;
+    struct eng_prefixes watched;
     uint32_t live;
 
-    /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. The oldest is done
-     * first, but the newest under overload: then the oldest have given up already (DESIGN section 6). */
-    uint32_t queue, queue_oldest; /* the newest and the oldest, or ENG_CONNECTION_NONE */
-    uint32_t queued;
+    /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. Of a row the oldest is
+     * done first, but of handshakes to begin the newest under overload: then the oldest have given up already (DESIGN
+     * section 6). */
+    struct eng_front_row rows[ENG_WORTHS];
+    uint32_t queued; /* in all of them */
+    uint32_t turns;
+    struct eng_recent_prefixes accepted; /* over TLS */
 
     struct eng_front_event *events;
     uint32_t events_count, events_room;
@@ -87,14 +103,19 @@ void eng_front_header_failed(struct eng_front *front, uint32_t slot, uint8_t fau
 
 /* front_handshake.c: one step of the handshake; the connection may be gone, or begin to speak MQTT. */
 void eng_front_handshake(struct eng_front *front, uint32_t slot);
+/* The device is accepted: what the handshake has left is not needed any more. */
+void eng_front_handshake_proved(struct eng_front *front, uint32_t slot);
 /* What remains when a handshake comes to nothing. */
 void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t fault);
 
 /* front_accept.c */
 void eng_front_accept(struct eng_front *front);
 void eng_front_listen(struct eng_front *front, int on);
+/* The connection is gone where there is no place for it. */
 void eng_front_enter_pending(struct eng_front *front, uint32_t slot);
 void eng_front_leave_pending(struct eng_front *front, uint32_t slot);
+/* The connection has gone longest without progress, and another one needs its place. */
+void eng_front_crowd_out(struct eng_front *front, uint32_t slot);
 /* Bytes came: to the end of the row. */
 void eng_front_progress(struct eng_front *front, uint32_t slot);
 /* The connection's address is the peer's, by the header: limits count it by that from now on. 0 where it is shed, because

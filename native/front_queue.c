@@ -1,45 +1,83 @@
 #include "front_internal.h"
 
+/* One turn in so many is of the row that is worth least, so that nobody waits for ever. */
+#define TURNS 8
+
+/* Whose CONNECT Python will be asked about, for its failed attempts. */
+static int is_watched(const struct eng_front *front, const struct eng_connection *connection)
+{
+    uint8_t prefix[ENG_PREFIX_BYTES];
+
+    if (front->watched.used == 0)
+        return 0;
+    eng_prefix_of(connection->address, prefix);
+    return eng_prefixes_count(&front->watched, prefix) > 0;
+}
+
+static enum eng_front_worth worth_of(const struct eng_front *front, const struct eng_connection *connection)
+{
+    if (connection->state != ENG_CONNECTION_HANDSHAKE || connection->tls != NULL)
+        return ENG_WORTH_BEGUN;
+    if (eng_recent_prefixes_has(&front->accepted, connection->address) && !is_watched(front, connection))
+        return ENG_WORTH_KNOWN_ADDRESS;
+    return ENG_WORTH_STRANGE_ADDRESS;
+}
+
 void eng_front_enqueue(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct eng_front_row *row;
 
     if (connection->is_queued)
         return;
     connection->is_queued = 1;
+    connection->worth = worth_of(front, connection);
+    row = &front->rows[connection->worth];
     connection->queue_previous = ENG_CONNECTION_NONE;
-    connection->queue_next = front->queue;
-    if (front->queue == ENG_CONNECTION_NONE)
-        front->queue_oldest = slot;
+    connection->queue_next = row->count == 0 ? ENG_CONNECTION_NONE : row->newest;
+    if (row->count == 0)
+        row->oldest = slot;
     else
-        eng_connections_at(&front->connections, front->queue)->queue_previous = slot;
-    front->queue = slot;
+        eng_connections_at(&front->connections, row->newest)->queue_previous = slot;
+    row->newest = slot;
+    row->count++;
     front->queued++;
 }
 
 void eng_front_dequeue(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct eng_front_row *row = &front->rows[connection->worth];
 
     if (!connection->is_queued)
         return;
     connection->is_queued = 0;
+    row->count--;
     front->queued--;
     if (connection->queue_previous == ENG_CONNECTION_NONE)
-        front->queue = connection->queue_next;
+        row->newest = connection->queue_next;
     else
         eng_connections_at(&front->connections, connection->queue_previous)->queue_next = connection->queue_next;
     if (connection->queue_next == ENG_CONNECTION_NONE)
-        front->queue_oldest = connection->queue_previous;
+        row->oldest = connection->queue_previous;
     else
         eng_connections_at(&front->connections, connection->queue_next)->queue_previous = connection->queue_previous;
 }
 
 uint32_t eng_front_take_queued(struct eng_front *front)
 {
-    const uint32_t slot = front->queued > ENG_FRONT_OVERLOAD ? front->queue : front->queue_oldest;
+    const int is_last_first = ++front->turns % TURNS == 0;
 
-    if (slot != ENG_CONNECTION_NONE)
+    for (int i = 0; i < ENG_WORTHS; i++) {
+        const int worth = is_last_first ? ENG_WORTHS - 1 - i : i;
+        const struct eng_front_row *row = &front->rows[worth];
+        const int is_overloaded = worth != ENG_WORTH_BEGUN && row->count > ENG_FRONT_OVERLOAD;
+        const uint32_t slot = is_overloaded ? row->newest : row->oldest;
+
+        if (row->count == 0)
+            continue;
         eng_front_dequeue(front, slot);
-    return slot;
+        return slot;
+    }
+    return ENG_CONNECTION_NONE;
 }

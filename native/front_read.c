@@ -95,11 +95,11 @@ static int attach(struct eng_front *front, uint32_t slot, const struct eng_known
 static int may_decide(const struct eng_front *front, const struct eng_connection *connection)
 {
     /* Whether this one is among the pending yet or not, it counts. */
-    const uint32_t pending = front->pending + !connection->is_pending;
+    const uint32_t pending = front->pending->count + (connection->pending == 0);
     uint8_t prefix[ENG_PREFIX_BYTES];
 
     if (front->known.table == NULL || front->asks_always || front->watches_all ||
-        pending > front->settings.pending_soft)
+        pending > front->pending->soft)
         return 0;
     if (front->watched.used == 0 || connection->is_exempt)
         return 1;
@@ -133,8 +133,7 @@ static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *b
     connection->version = verdict.version;
     connection->keep_alive_s = verdict.keep_alive_s;
     connection->client_maximum = verdict.client_maximum;
-    if (connection->tls != NULL)
-        eng_tls_connection_forget(connection->tls);
+    eng_front_handshake_proved(front, slot);
     front->counts.known_good++;
     front->live++;
     eng_front_begin(front, slot);
@@ -194,7 +193,7 @@ static int step(struct eng_front *front, uint32_t slot, struct view *view)
 static int take(struct eng_front *front, uint32_t slot, struct view *view)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    int next = 1;
+    int next = view->len > 0 ? 1 : 2; /* where nothing is held, there is no pointer to look behind */
 
     while (next == 1 && connection->out.len == 0)
         next = step(front, slot, view);

@@ -31,8 +31,7 @@ int eng_front_admit(struct eng_front *front, uint64_t name, const uint8_t *data,
     connection->client_maximum = client_maximum;
     connection->is_kept = keeps != 0;
     front->live++;
-    if (connection->tls != NULL)
-        eng_tls_connection_forget(connection->tls);
+    eng_front_handshake_proved(front, slot);
     eng_front_begin(front, slot);
     go_on(front, slot, data, data_len);
     eng_front_settle(front);
@@ -94,14 +93,15 @@ uint32_t eng_front_drain(struct eng_front *front, uint32_t most)
 
     for (uint32_t slot = 1; slot < room; slot++) {
         const uint8_t state = eng_connections_at(&front->connections, slot)->state;
+        const int is_session = state == ENG_CONNECTION_LIVE || state == ENG_CONNECTION_SESSION_ASKED;
 
         if (state == ENG_CONNECTION_FREE || state == ENG_CONNECTION_VERDICT_ASKED)
             continue;
-        if (most == 0) {
+        if (is_session && most == 0) {
             left++;
             continue;
         }
-        most--;
+        most -= is_session;
         close_as(front, slot, ENG_FRONT_SHUTTING_DOWN);
     }
     eng_front_settle(front);

@@ -54,9 +54,10 @@ class ChainVerifier:
         self, leaf: bytes, intermediates: Sequence[bytes], anchors: AnchorSet, now: float, profile: ChainProfile
     ) -> ChainVerdict:
         """As VerifyChain."""
-        certificates = certificate_list((leaf, *intermediates))
-        if len(certificates) > self._list_bytes:
+        sent = (leaf, *intermediates)
+        if sum(map(len, sent)) + 3 * len(sent) > self._list_bytes:
             return RefusedChain(ChainReason.TOO_LARGE)
+        certificates = certificate_list(sent)
         verdict = self._verdict
         prepared = anchors.prepared(self, self.prepare)
         _done(_eng_chain_verify(self.tables, prepared, certificates, len(certificates), int(now), profile, verdict))

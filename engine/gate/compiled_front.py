@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.gate import _native
+from engine.gate.compiled_pending import Places
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import FAULTS, TlsContext
 from engine.gate.front_settings import Balancers, Words, front_settings, protocol_list, proxy_settings
@@ -29,6 +30,7 @@ class Kind(enum.IntEnum):
     GONE = 3
     DISPLACED = 4
     HANDSHAKE_FAILED = 5
+    CROWDED_OUT = 6
 
 
 class Ending(enum.IntEnum):
@@ -74,7 +76,6 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
     dropped: int = 0
     accept_failures: int = 0
     accept_errno: int = 0
-    pending: int = 0
     live: int = 0
     open: int = 0
 
@@ -198,6 +199,7 @@ class NativeFront:
         words: Words,
         exempt: Sequence[tuple[bytes, int]],
         sessions: NativeSessions,
+        pending: Places,
         known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None,
         key: bytes,
         balancers: Balancers | None = None,
@@ -205,7 +207,6 @@ class NativeFront:
         ffi, lib = _native.ffi, _native.lib
         networks = _networks(exempt)
         proxy = {} if balancers is None else _proxy(balancers, limits)
-        self._kept = (sessions, known, networks, proxy)
         shared = ffi.NULL
         if known is not None:
             table, policy, seen = known
@@ -216,10 +217,13 @@ class NativeFront:
             "struct eng_front_settings *",
             {**front_settings(number, limits, connections, connect_seconds, words, _key(key)), "proxy": proxy},
         )
-        front = lib.eng_front_open(listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer)
+        front = lib.eng_front_open(
+            listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer, pending.pointer
+        )
         if front == ffi.NULL:
             raise OSError(ffi.errno, "the native front cannot be opened")
         self._front = ffi.gc(front, lib.eng_front_close)
+        self._kept = (sessions, pending, known, networks, proxy)  # behind the front: it is let go first
         self._events = ffi.new("struct eng_front_event **")
         self._more = ffi.new("int *")
         self._counts: _native._Struct = ffi.new("struct eng_front_counts *")
@@ -304,6 +308,11 @@ def address_text(address: bytes) -> str:
     if address.startswith(_MAPPED):
         return socket.inet_ntop(socket.AF_INET, address[12:])
     return socket.inet_ntop(socket.AF_INET6, address)
+
+
+def address_bytes(text: str) -> bytes:
+    """The other way round."""
+    return mapped(socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text))
 
 
 def mapped(packed: bytes) -> bytes:

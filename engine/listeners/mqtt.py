@@ -18,6 +18,7 @@ from engine.clock import Clock
 from engine.config import Network
 from engine.limits import Limits
 from engine.listeners.admit import Admission, Request
+from engine.listeners.pace import TICK_SECONDS, sessions_a_tick
 from engine.listeners.peer import Peer, is_within, peer_of
 from engine.listeners.pending import Pending
 from engine.listeners.proxy import Proxied, check_restrictions, receive_proxy_header
@@ -127,12 +128,23 @@ class MqttFront:
     async def drain(self) -> None:
         """Accept no more, end every connection, and return when the last one is closed.
 
-        Live sessions are told that the server shuts down; who awaits a verdict is told that it is draining.
+        Live sessions are told that the server shuts down, at the pace of pace.py; who awaits a verdict is told at once
+        that it is draining.
         """
         self._accepting.cancel()
+        live: list[int] = []
         for connection in list(self._connections.values()):
-            connection.conversation.refuse(Reason.DRAINING)
-            self.close(connection.number, CloseReason.SHUTTING_DOWN)
+            if connection.place is None:
+                live.append(connection.number)
+            else:
+                connection.conversation.refuse(Reason.DRAINING)
+                self.close(connection.number, CloseReason.SHUTTING_DOWN)
+        most = sessions_a_tick(len(live), self._limits)
+        for first in range(0, len(live), most):
+            if first:
+                await trio.sleep(TICK_SECONDS)
+            for number in live[first : first + most]:
+                self.close(number, CloseReason.SHUTTING_DOWN)
         await self._drained.wait()
 
     # Accepting

@@ -15,14 +15,26 @@ import structlog
 import trio
 
 from engine.config import Network
-from engine.gate.compiled_front import Counts, Ending, FrontEvent, Kind, NativeFront, Seen, address_text, mapped
+from engine.gate.compiled_front import (
+    Counts,
+    Ending,
+    FrontEvent,
+    Kind,
+    NativeFront,
+    Seen,
+    address_bytes,
+    address_text,
+    mapped,
+)
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
 from engine.gate.front_settings import Balancers
 from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices
+from engine.listeners.native_pending import NativePending
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_words import words_of
+from engine.listeners.pace import TICK_SECONDS, sessions_a_tick
 from engine.listeners.peer import Peer, peer_at, ranges_of
 from engine.listeners.proxy import Proxied
 from engine.listeners.tick import next_tick
@@ -38,7 +50,6 @@ from engine.session.mqtt import (
 from engine.session.table import CloseReason
 from engine.verdict.outcome import Accepted, Outcome, Reason, Rejected
 
-_DRAIN_BATCH = 256
 _ENDINGS = {
     CloseReason.TAKEN_OVER: Ending.TAKEN_OVER,
     CloseReason.ADMINISTRATIVE: Ending.ADMINISTRATIVE,
@@ -52,6 +63,7 @@ class Shared(msgspec.Struct, frozen=True):
     """What the native fronts of a node share: `known` is what C accepts known devices by, None to ask always."""
 
     sessions: NativeSessionTable
+    pending: NativePending
     known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None
 
 
@@ -96,11 +108,6 @@ class NativeMqttFront:
     def __len__(self) -> int:
         return 0 if self._front is None else self._front.count().open
 
-    @property
-    def pending(self) -> int:
-        """Connections not authenticated yet."""
-        return 0 if self._front is None else self._front.count().pending
-
     def set_tls(self, tls: TlsContext) -> None:
         """New connections shake hands by this context from now on; without one the front speaks plain MQTT."""
         self._tls = tls
@@ -131,7 +138,7 @@ class NativeMqttFront:
         self._drained.set()
 
     async def drain(self) -> None:
-        """As MqttFront.drain, a batch of connections at a time."""
+        """As MqttFront.drain."""
         front = self._front
         if front is None or self._listening is None:
             return
@@ -141,9 +148,10 @@ class NativeMqttFront:
         for connection, conversation in list(self._asked.items()):
             conversation.refuse(Reason.DRAINING)
             front.end(connection, conversation.data_to_send())
-        self._end_refused(front)  # the tick will not come any more
-        while front.drain(_DRAIN_BATCH):
-            await trio.lowlevel.checkpoint()
+        self._end_refused(front)  # their tick may not come any more
+        most = sessions_a_tick(front.count().live, self._limits)
+        while front.drain(most):  # noqa: ASYNC110 - nothing tells when a tick is over
+            await trio.sleep(TICK_SECONDS)
         self._polling.cancel()
         await self._drained.wait()
 
@@ -158,6 +166,7 @@ class NativeMqttFront:
             words=words_of(self._limits),
             exempt=[_range(network) for network in self._services.exempt],
             sessions=self._shared.sessions.native,
+            pending=self._shared.pending.native,
             known=self._shared.known,
             key=os.urandom(16),
             balancers=None if self._proxied is None else _balancers(self._proxied),
@@ -183,12 +192,11 @@ class NativeMqttFront:
         services = self._services
         services.admission.throttle.expire(services.clock.monotonic())
         is_out = not services.admission.is_registry_readable
-        is_busy = services.health.is_lagging or services.pending.is_busy
-        front.ask_always(always=self._is_draining or is_out or is_busy)
+        front.ask_always(always=self._is_draining or is_out or services.health.is_lagging)
 
     def _watch(self, prefix: str, is_blocked: bool) -> None:
         if self._front is not None:
-            self._front.watch(_address_of(prefix), watched=is_blocked)
+            self._front.watch(address_bytes(prefix.partition("/")[0]), watched=is_blocked)
 
     def _count(self, front: NativeFront) -> None:
         counts, before = front.count(), self._counted
@@ -223,6 +231,8 @@ class NativeMqttFront:
             self._kept.pop(event.connection, None)
         elif event.kind == Kind.HANDSHAKE_FAILED:
             self._note_handshake(event)
+        elif event.kind == Kind.CROWDED_OUT:
+            self._shared.pending.drop(event.connection)
         elif self._shared.sessions.front_of(event.front).close(event.connection, CloseReason.TAKEN_OVER):
             self._services.metrics.taken_over(1)
 
@@ -277,7 +287,7 @@ class NativeMqttFront:
     async def _judge(self, front: NativeFront, claims: Sequence[_Asked]) -> None:
         started_at = self._services.clock.monotonic()
         try:
-            outcomes = await self._outcomes(front, claims)
+            outcomes = await self._outcomes(claims)
             # From here on there is no checkpoint: what was admitted stands before anything else runs.
             seconds = self._services.clock.monotonic() - started_at
             self._services.metrics.verdicts([outcome.reason for outcome in outcomes], seconds)
@@ -293,11 +303,10 @@ class NativeMqttFront:
             for asked in claims:
                 del self._asked[asked.request.connection]
 
-    async def _outcomes(self, front: NativeFront, claims: Sequence[_Asked]) -> Sequence[Outcome]:
+    async def _outcomes(self, claims: Sequence[_Asked]) -> Sequence[Outcome]:
         """Busy is said before any look-up and any password work."""
         services = self._services
-        is_busy = front.count().pending > self._limits.pending_soft or services.pending.is_busy
-        if is_busy or services.health.is_lagging:
+        if services.pending.is_busy or services.health.is_lagging:
             return [Rejected(Reason.SERVER_BUSY)] * len(claims)
         return await services.admission.admit([asked.request for asked in claims])
 
@@ -364,9 +373,3 @@ def _balancers(proxied: Proxied) -> Balancers:
 def _range(network: Network) -> tuple[bytes, int]:
     """A network as C takes it."""
     return mapped(network.network_address.packed), network.prefixlen + (96 if network.version == 4 else 0)
-
-
-def _address_of(prefix: str) -> bytes:
-    """An address in the prefix (peer.Peer), as C takes it."""
-    text = prefix.partition("/")[0]
-    return mapped(socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text))

@@ -16,6 +16,7 @@ from engine.gate.interface import AnchorSet, VerifyChain
 from engine.listeners.admit import Admission
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_mqtt import NativeMqttFront, Shared
+from engine.listeners.native_pending import NativePending
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_tls import NativeTls
 from engine.listeners.proxy import Proxied
@@ -51,7 +52,7 @@ class NativeFronts:
     ) -> None:
         limits = self._limits = config.limits
         self.sessions = NativeSessionTable(os.urandom(16))
-        self.fronts: list[NativeMqttFront] = []
+        self.pending = NativePending(limits, os.urandom(16))
         self.known_good = _known_good(config, store, sealer)
         self._seen = Seen(limits.known_good_entries)
         self._sights: Sights | None = None
@@ -59,7 +60,7 @@ class NativeFronts:
         if self.known_good is not None:
             policy = KnownGoodPolicy(limits, config.policy.sign_types, config.policy.stamp_window_hours)
             known = (self.known_good.table, policy, self._seen)
-        self._shared = Shared(self.sessions, known)
+        self._shared = Shared(self.sessions, self.pending, known)
         verifier = verify_chain if isinstance(verify_chain, ChainVerifier) else ChainVerifier(limits)
         self.tls = NativeTls(
             config.data / config.tls.certificate,
@@ -74,11 +75,6 @@ class NativeFronts:
         """Whether this listener gets a native front."""
         return name in LISTENERS
 
-    @property
-    def pending(self) -> int:
-        """Connections of these fronts whose device is not known yet."""
-        return sum(front.pending for front in self.fronts)
-
     async def front(
         self, name: str, services: FrontServices, connect_seconds: float, proxied: Proxied | None, *, has_tls: bool
     ) -> NativeMqttFront:
@@ -86,7 +82,6 @@ class NativeFronts:
         front = NativeMqttFront(name, services, self._shared, connect_seconds, proxied)
         if has_tls:
             await self.tls.serve(name, front)
-        self.fronts.append(front)
         return front
 
     def tell(

@@ -17,8 +17,9 @@ from engine.limits import Limits
 from engine.listeners.admit import Request
 from engine.listeners.mqtt import FrontServices, MqttFront
 from engine.listeners.native_mqtt import NativeMqttFront, Shared
+from engine.listeners.native_pending import NativePending
 from engine.listeners.native_sessions import NativeSessionTable
-from engine.listeners.pending import Pending
+from engine.listeners.pending import DictPending, Pending
 from engine.listeners.tcp import TcpTransport
 from engine.listeners.throttle import Throttle
 from engine.observe.attempts import Attempts
@@ -113,13 +114,14 @@ async def serving(
     """kind: "native", which knows these devices, "asking", the same without known devices, or "reference"."""
     limits = msgspec.structs.replace(Limits(), **{"refusal_tick_seconds": 0.001, **bounds})
     metrics, attempts = Metrics(), Attempts(limits)
-    native_sessions = NativeSessionTable(bytes(16))
+    native_sessions, native_pending = NativeSessionTable(bytes(16)), NativePending(limits, bytes(16))
+    pending: Pending = DictPending(limits) if kind == "reference" else native_pending
     sessions: SessionTable = DictSessionTable() if kind == "reference" else native_sessions
     admission = StubAdmission(sessions, metrics, limits)
     services = FrontServices(
         admission=admission,  # type: ignore[arg-type]
         sessions=sessions,
-        pending=Pending(limits),
+        pending=pending,
         attempts=attempts,
         metrics=metrics.listener("mqtt", "mqtt"),
         health=Health(_checked, limits),
@@ -134,7 +136,7 @@ async def serving(
     if kind == "reference":
         front = MqttFront("mqtt", services, lambda sock: TcpTransport(sock, limits), connect_seconds)
     else:
-        front = NativeMqttFront("mqtt", services, Shared(native_sessions, known), connect_seconds)
+        front = NativeMqttFront("mqtt", services, Shared(native_sessions, native_pending, known), connect_seconds)
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
         listening.setblocking(False)
         host, port = listening.getsockname()

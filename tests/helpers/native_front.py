@@ -14,6 +14,7 @@ import msgspec
 
 from engine.framing.mqtt.fixed_header import read_packet
 from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, NativeSessions, Seen, Words
+from engine.gate.compiled_pending import Places
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
 from engine.limits import Limits
@@ -49,6 +50,10 @@ def known_table(device_ids: Iterable[str], entries: int = 64) -> CredentialTable
     return table
 
 
+def open_places(limits: Limits) -> Places:
+    return Places(bytes(16), soft=limits.pending_soft, hard=limits.pending_hard, per_prefix=limits.pending_per_prefix)
+
+
 class PolledFront:
     """The front, what it listens on, and the events that no test has taken."""
 
@@ -58,6 +63,7 @@ class PolledFront:
         *,
         number: int = 0,
         sessions: NativeSessions | None = None,
+        pending: Places | None = None,
         connections: int = 4096,
         connect_seconds: float = 60.0,
         exempt: Sequence[tuple[bytes, int]] = (),
@@ -66,6 +72,7 @@ class PolledFront:
     ) -> None:
         self.limits = msgspec.structs.replace(Limits(), **bounds)  # type: ignore[arg-type]
         self.sessions = NativeSessions(bytes(16)) if sessions is None else sessions
+        self.pending = open_places(self.limits) if pending is None else pending
         self.table, self.seen = known_table(device_ids), Seen(64)
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.listening.setblocking(False)
@@ -78,6 +85,7 @@ class PolledFront:
             words=WORDS,
             exempt=exempt,
             sessions=self.sessions,
+            pending=self.pending,
             known=(self.table, KnownGoodPolicy(self.limits, "both", 1), self.seen),
             key=bytes(range(16)),
         )

@@ -15,7 +15,7 @@ import trio.testing
 from engine.limits import Limits
 from engine.listeners.coap import CoapFront, Lwm2mService
 from engine.listeners.mqtt import FrontServices
-from engine.listeners.pending import Pending
+from engine.listeners.pending import DictPending
 from engine.observe.health import Health
 from engine.observe.metrics import Metrics
 from engine.observe.repeats import Repeats
@@ -41,7 +41,7 @@ class Bench:
         self.services = FrontServices(
             admission=parts.admission,
             sessions=parts.sessions,
-            pending=Pending(limits),
+            pending=DictPending(limits),
             attempts=parts.attempts,
             metrics=self.metrics.listener("coap", "coap"),
             health=self.health,

@@ -1,11 +1,14 @@
 """What Python does with what C asks. The wire is tests/conformance; any bytes, test_native_differential.py."""
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
+import trio.testing
 
+from engine.listeners import pace
 from engine.listeners.native_mqtt import NativeMqttFront
 from engine.listeners.peer import peer_of
 from engine.observe.attempts import Attempt
@@ -118,6 +121,37 @@ async def test_drain_answers_who_awaits_a_verdict_and_admits_nobody_after_it(ver
             assert await waiting.is_closed()
             assert await live.receive_packet() == b"\xe0\x02\x8b\0"
             assert len(served.sessions) == 0
+
+
+@pytest.mark.parametrize("kind", ["reference", *KINDS])
+async def test_drain_ends_sessions_at_a_pace_and_who_has_none_at_once(
+    kind: str, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five sessions, over half of half a second: two, two and one."""
+    monkeypatch.setattr(pace, "LEAST", 1)
+    devices = [f"d{number}" for number in range(5)]
+    async with (
+        serving(kind, devices, drain_seconds=0.5) as served,
+        contextlib.AsyncExitStack() as stack,
+        trio.open_nursery() as nursery,
+    ):
+        clients = [await stack.enter_async_context(client(served)) for _ in devices]
+        for device, live in zip(devices, clients, strict=True):
+            assert (await live.exchange(known_connect(device, version=5)))[3] == 0
+        silent = await stack.enter_async_context(client(served))
+        while len(served.front) < 6:
+            await trio.lowlevel.checkpoint()
+        nursery.start_soon(served.front.drain)
+        assert await silent.is_closed()
+        left = []
+        for _ in range(3):
+            await trio.testing.wait_all_tasks_blocked()
+            left.append(len(served.sessions))
+            mock_clock.jump(pace.TICK_SECONDS)
+        assert left == [3, 1, 0]
+        for live in clients:
+            assert await live.receive_packet() == b"\xe0\x02\x8b\0"
+            assert await live.is_closed()
 
 
 async def test_peer_that_leaves_before_its_verdict_has_no_session() -> None:

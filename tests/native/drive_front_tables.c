@@ -1,4 +1,4 @@
-/* Compares native/timers.c, prefixes.c, connection.c and sessions.c with the plainest thing that does the same, over
+/* Compares native/timers.c, prefixes.c, pending.c, connection.c and sessions.c with the plainest thing that does the same, over
  * random steps; argv[1] seeds them. Exits 0 where they agree, else says where. */
 
 #include <stdio.h>
@@ -6,12 +6,19 @@
 #include <string.h>
 
 #include "front_internal.h"
+#include "pending.h"
 #include "prefixes.h"
 #include "sessions.h"
 #include "timers.h"
 
 /* The tables are driven without TLS. */
 void eng_tls_connection_close(struct eng_tls_connection *connection) { (void)connection; }
+void eng_front_map(uint8_t address[16], const void *ipv4)
+{
+    memset(address, 0xff, 12);
+    memset(address, 0, 10);
+    memcpy(address + 12, ipv4, 4);
+}
 
 #define STEPS 200000
 #define NUMBERS 64
@@ -122,6 +129,101 @@ static void drive_prefixes(void)
     eng_prefixes_close(&prefixes);
 }
 
+enum { PENDING_HARD = 12, PENDING_SHARE = 4, PENDING_PREFIXES = 4 };
+
+/* A connection of the plain row: of Python's, or of a native front, whose slot is its number. */
+struct plain_pending {
+    uint64_t name, since;
+    uint32_t prefix; /* PENDING_PREFIXES: nobody's */
+    int is_python;
+};
+
+static struct plain_pending plain[64];
+static struct eng_pending *row;
+
+static uint32_t plain_count(uint32_t prefix)
+{
+    uint32_t count = 0;
+
+    for (int i = 0; i < 64; i++)
+        count += plain[i].name != 0 && (prefix == UINT32_MAX || plain[i].prefix == prefix);
+    return count;
+}
+
+static struct plain_pending *plain_oldest(void)
+{
+    struct plain_pending *oldest = NULL;
+
+    for (int i = 0; i < 64; i++)
+        if (plain[i].name != 0 && (oldest == NULL || plain[i].since < oldest->since))
+            oldest = &plain[i];
+    return oldest;
+}
+
+void eng_front_crowd_out(struct eng_front *front, uint32_t slot)
+{
+    check(&plain[slot] == plain_oldest() && !plain[slot].is_python && front != NULL, "not the oldest is crowded out");
+    eng_pending_remove(row, (uint32_t)plain[slot].name);
+    plain[slot].name = 0;
+}
+
+static void enter_plain(uint32_t slot, uint64_t now, struct eng_front *front)
+{
+    const uint32_t prefix = (uint32_t)dice(PENDING_PREFIXES + 1);
+    const uint8_t address[16] = {[7] = (uint8_t)prefix, [15] = (uint8_t)dice(256)};
+    const uint8_t *whose = prefix == PENDING_PREFIXES ? NULL : address;
+    const int is_exempt = dice(8) == 0, is_python = dice(2) == 0;
+    const int has_share = whose != NULL && !is_exempt && plain_count(prefix) >= PENDING_SHARE;
+    const struct plain_pending *oldest = plain_count(UINT32_MAX) == PENDING_HARD ? plain_oldest() : NULL;
+    const uint64_t expected = !has_share && oldest != NULL && oldest->is_python ? oldest->name : 0;
+    uint64_t dropped;
+    const uint64_t name = is_python ? eng_pending_enter(row, whose, is_exempt, &dropped)
+                                    : eng_pending_add(row, front, slot, whose, is_exempt, &dropped);
+
+    check((name == 0) == has_share, "a share is kept wrongly");
+    check(dropped == expected, "the wrong one is dropped");
+    for (int i = 0; dropped != 0 && i < 64; i++)
+        if (plain[i].is_python && plain[i].name == dropped)
+            plain[i].name = 0;
+    plain[slot] = (struct plain_pending){.name = name, .since = now, .prefix = prefix, .is_python = is_python};
+}
+
+static void drive_pending(void)
+{
+    const uint8_t key[16] = "0123456789abcdef";
+    static struct eng_front front;
+
+    row = eng_pending_open(key, PENDING_HARD, PENDING_HARD, PENDING_SHARE);
+    check(row != NULL, "memory");
+    for (uint64_t now = 1; now <= STEPS; now++) {
+        const uint32_t slot = (uint32_t)dice(64), prefix = (uint32_t)dice(PENDING_PREFIXES);
+        const uint8_t address[16] = {[7] = (uint8_t)prefix};
+        struct plain_pending *one = &plain[slot];
+        const uint64_t name = one->name;
+
+        if (name == 0) {
+            enter_plain(slot, now, &front);
+        } else if (dice(3) == 0) {
+            one->is_python ? eng_pending_progress(row, name) : eng_pending_advance(row, (uint32_t)name);
+            one->since = now;
+        } else if (dice(2) == 0) {
+            const int fits = plain_count(prefix) < PENDING_SHARE;
+
+            check((one->is_python ? eng_pending_rename(row, name, address, 0)
+                                  : eng_pending_reassign(row, (uint32_t)name, address, 0)) == fits, "whose share?");
+            one->prefix = prefix;
+            one->name = fits ? name : 0;
+        } else {
+            one->is_python ? eng_pending_leave(row, name) : eng_pending_remove(row, (uint32_t)name);
+            one->name = 0;
+        }
+        if (one->name == 0 && one->is_python)
+            eng_pending_leave(row, name); /* a second time changes nothing */
+        check(eng_pending_count(row) == plain_count(UINT32_MAX), "the pending are counted wrongly");
+    }
+    eng_pending_close(row);
+}
+
 static void drive_connections(void)
 {
     enum { MOST = 3000 };
@@ -227,29 +329,81 @@ static void drive_sessions(void)
     eng_sessions_close(sessions);
 }
 
-/* A front whose queue alone is used: the oldest first, the newest while more wait than ENG_FRONT_OVERLOAD. */
-static void drive_queue(void)
+static uint32_t waiting_from(struct eng_front *front, uint8_t last, struct eng_tls_connection *tls)
+{
+    const uint32_t slot = eng_connections_take(&front->connections);
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+
+    eng_front_map(connection->address, (uint8_t[4]){192, 0, 2, last});
+    connection->state = ENG_CONNECTION_HANDSHAKE;
+    connection->tls = tls;
+    eng_front_enqueue(front, slot);
+    eng_front_enqueue(front, slot);
+    return slot;
+}
+
+static uint32_t take_but_for_the_last_first(struct eng_front *front)
+{
+    front->turns = 0;
+    return eng_front_take_queued(front);
+}
+
+/* Of handshakes to begin the oldest first, the newest while more wait than ENG_FRONT_OVERLOAD. */
+static void drive_row(struct eng_front *front)
 {
     enum { WAITING = ENG_FRONT_OVERLOAD + 2 };
-    static struct eng_front front;
     uint32_t slots[WAITING];
 
-    front.queue = front.queue_oldest = ENG_CONNECTION_NONE;
-    check(eng_connections_open(&front.connections, WAITING + 1), "memory");
-    for (int i = 0; i < WAITING; i++) {
-        slots[i] = eng_connections_take(&front.connections);
-        eng_front_enqueue(&front, slots[i]);
-        eng_front_enqueue(&front, slots[i]);
-    }
-    check(front.queued == WAITING, "who waits already waits twice");
-    check(eng_front_take_queued(&front) == slots[WAITING - 1], "under overload the newest is not first");
-    check(eng_front_take_queued(&front) == slots[WAITING - 2], "under overload the newest is not first");
-    check(eng_front_take_queued(&front) == slots[0], "without it the oldest is not first");
-    eng_front_dequeue(&front, slots[1]);
-    eng_front_dequeue(&front, slots[WAITING - 3]);
+    for (int i = 0; i < WAITING; i++)
+        slots[i] = waiting_from(front, 1, NULL);
+    check(front->queued == WAITING, "who waits already waits twice");
+    check(eng_front_take_queued(front) == slots[WAITING - 1], "under overload the newest is not first");
+    check(eng_front_take_queued(front) == slots[WAITING - 2], "under overload the newest is not first");
+    check(eng_front_take_queued(front) == slots[0], "without it the oldest is not first");
+    eng_front_dequeue(front, slots[1]);
+    eng_front_dequeue(front, slots[WAITING - 3]);
     for (int i = 2; i < WAITING - 3; i++)
-        check(eng_front_take_queued(&front) == slots[i], "the order is lost");
-    check(front.queued == 0 && eng_front_take_queued(&front) == ENG_CONNECTION_NONE, "an empty queue has somebody");
+        check(eng_front_take_queued(front) == slots[i], "the order is lost");
+    check(front->queued == 0 && eng_front_take_queued(front) == ENG_CONNECTION_NONE, "an empty queue has somebody");
+}
+
+/* What was begun, known addresses, strange ones; and one turn in eight the other way round. */
+static void drive_rows(struct eng_front *front)
+{
+    struct eng_tls_connection *begun = (struct eng_tls_connection *)front;
+    uint8_t known[16], watched[16];
+    uint32_t strange, distrusted, familiar, first, second;
+
+    eng_front_map(known, (uint8_t[4]){192, 0, 2, 2});
+    eng_front_map(watched, (uint8_t[4]){192, 0, 2, 3});
+    check(eng_prefixes_open(&front->watched, known, 4) && eng_prefixes_add(&front->watched, watched), "memory");
+    eng_recent_prefixes_note(&front->accepted, known);
+    eng_recent_prefixes_note(&front->accepted, watched);
+    strange = waiting_from(front, 1, NULL);
+    distrusted = waiting_from(front, 3, NULL);
+    familiar = waiting_from(front, 2, NULL);
+    first = waiting_from(front, 1, begun);
+    second = waiting_from(front, 1, begun);
+    check(take_but_for_the_last_first(front) == first, "a handshake that was begun does not go first");
+    front->turns = 7;
+    check(eng_front_take_queued(front) == strange, "strangers starve");
+    check(take_but_for_the_last_first(front) == second, "what was begun does not go on");
+    check(take_but_for_the_last_first(front) == familiar, "a known address does not go before a strange one");
+    check(take_but_for_the_last_first(front) == distrusted && front->queued == 0, "somebody was lost");
+    eng_prefixes_close(&front->watched);
+}
+
+/* A front whose queue alone is used. */
+static void drive_queue(void)
+{
+    static struct eng_front front;
+    const uint8_t key[16] = "0123456789abcdef";
+
+    check(eng_connections_open(&front.connections, 2 * ENG_FRONT_OVERLOAD), "memory");
+    check(eng_recent_prefixes_open(&front.accepted, key), "memory");
+    drive_row(&front);
+    drive_rows(&front);
+    eng_recent_prefixes_close(&front.accepted);
     eng_connections_close(&front.connections);
 }
 
@@ -258,6 +412,7 @@ int main(int argc, char **argv)
     state = 0x9e3779b97f4a7c15 ^ (argc > 1 ? strtoull(argv[1], NULL, 10) : 0);
     drive_timers();
     drive_prefixes();
+    drive_pending();
     drive_connections();
     drive_held();
     drive_sessions();

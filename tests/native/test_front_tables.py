@@ -9,7 +9,8 @@ from build import WARNINGS
 
 ROOT = Path(__file__).parents[2]
 SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-SOURCES = ("front_queue.c", "timers.c", "prefixes.c", "connection.c", "sessions.c", "siphash.c")
+TABLES = ("timers.c", "prefixes.c", "recent_prefixes.c", "pending.c", "connection.c", "sessions.c", "siphash.c")
+SOURCES = ("front_queue.c", *TABLES)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,6 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_timers_prefixes_connections_and_sessions_agree_with_plain_ones(driver: Path, seed: int) -> None:
+def test_timers_prefixes_pending_connections_and_sessions_agree_with_plain_ones(driver: Path, seed: int) -> None:
     run = subprocess.run([driver, str(seed)], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")

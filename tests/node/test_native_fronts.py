@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
 from engine.gate import compiled_table
 from engine.gate.compiled import library_version
+from engine.limits import Limits
 from engine.node import native_fronts
 from tests.conformance.conftest import SECRET, connect_as
 from tests.helpers.mqtt_packets import PINGREQ
@@ -30,17 +32,33 @@ class Site:
         async with self.client(listener) as client:
             assert await client.exchange(connect_as()) == CONNACK
 
+    async def silent(self, listener: str) -> trio.SocketStream:
+        """A connection that says nothing; the node closes it, or its owner."""
+        host, _, port = self.running.addresses[listener].rpartition(":")
+        before = await self.pending()
+        stream = await trio.open_tcp_stream(host, int(port))
+        while await self.pending() == before:
+            await trio.sleep(0.01)
+        return stream
+
+    async def pending(self) -> float:
+        return await self._sum("keyturn_pending ")
+
     async def total(self, name: str) -> float:
         """The sum of a counter over its labels."""
+        return await self._sum(f"{name}_total")
+
+    async def _sum(self, beginning: str) -> float:
         url = f"http://{self.running.addresses['api']}/metrics"
         text = await trio.to_thread.run_sync(lambda: urllib.request.urlopen(url).read().decode())
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}_total"))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(beginning))
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path) -> AsyncIterator[Site]:
+async def opened(tmp_path: Path, **bounds: int) -> AsyncIterator[Site]:
+    limits = msgspec.structs.replace(Limits(), **bounds)
     with trio.fail_after(30):
-        async with open_test_node(tmp_path, native="auto") as running:
+        async with open_test_node(tmp_path, native="auto", limits=limits) as running:
             await running.create_product()
             await running.create_device("pump", SECRET)
             yield Site(running, tmp_path / "data" / "tls" / "ca.pem")
@@ -120,3 +138,40 @@ async def test_tickets_are_given_where_they_cost_less_than_they_save(tmp_path: P
     async with opened(tmp_path) as site:
         await site.connect("mqtts")
     assert (tmp_path / "data" / "tickets.root").exists() is library_version().startswith("AWS-LC")
+
+
+SILENT = ("mqtt", "mqtts", "ws")
+
+
+async def test_pending_of_all_listeners_are_counted_together(tmp_path: Path) -> None:
+    """One silent peer a listener, native and Trio, and every listener is above the soft mark of two."""
+    async with opened(tmp_path, pending_soft=2) as site:
+        await site.connect()
+        streams = [await site.silent(listener) for listener in SILENT]
+        for listener in SILENT:
+            async with site.client(listener) as client:
+                assert await client.exchange(connect_as()) == b"\x20\x02\0\3"
+        for stream in streams[1:]:
+            await stream.aclose()
+        while await site.pending() > 1:
+            await trio.sleep(0.01)
+        for listener in SILENT:
+            await site.connect(listener)
+        await streams[0].aclose()
+
+
+@pytest.mark.parametrize("older", SILENT)
+@pytest.mark.parametrize("newer", SILENT)
+async def test_oldest_pending_connection_goes_whichever_listeners_have_them(
+    tmp_path: Path, older: str, newer: str
+) -> None:
+    async with opened(tmp_path, pending_hard=2, pending_soft=2) as site:
+        oldest, between = await site.silent(older), await site.silent(newer)
+        async with site.client(newer) as client:
+            assert await client.exchange(connect_as()) == CONNACK
+        assert await oldest.receive_some() == b""
+        async with site.client(older) as client:
+            assert await client.exchange(connect_as()) == CONNACK, "there is a place"
+        assert await site.pending() == 1, "the other one has kept its own"
+        await between.aclose()
+        await oldest.aclose()
