@@ -101,13 +101,14 @@ int eng_credential_table_keys_descriptor(const struct eng_credential_table *tabl
 static struct place locate(const struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len)
 {
     const struct eng_credential_layout *layout = &table->layout;
+    const uint32_t mask = eng_slot_mask(layout);
     struct place place = {0};
     uint64_t slot, half;
 
     eng_siphash128(keys_of(table)->hash, device_id, device_id_len, place.hash);
     half = place.hash[0] >> 32;
-    place.slot = (uint32_t)half & layout->slot_mask;
-    for (uint32_t tries = 0; tries <= layout->slot_mask; tries++) {
+    place.slot = (uint32_t)half & mask;
+    for (uint32_t tries = 0; tries <= mask; tries++) {
         slot = atomic_load_explicit(&layout->slots[place.slot], memory_order_acquire);
         if (slot == 0)
             return place;
@@ -121,7 +122,7 @@ static struct place locate(const struct eng_credential_table *table, const uint8
             if (place.is_there)
                 return place;
         }
-        place.slot = (place.slot + 1) & layout->slot_mask;
+        place.slot = (place.slot + 1) & mask;
     }
     return place;
 }
@@ -222,7 +223,8 @@ int eng_credential_table_put(struct eng_credential_table *table, const uint8_t *
     int done;
 
     if (!is_valid_id(device_id_len) || (primary == NULL && secondary == NULL)
-        || primary_len > ENG_CREDENTIAL_SECRET_BYTES || secondary_len > ENG_CREDENTIAL_SECRET_BYTES)
+        || primary_len > ENG_CREDENTIAL_SECRET_BYTES || secondary_len > ENG_CREDENTIAL_SECRET_BYTES
+        || !eng_slots_reserve(&table->layout, table->count + 1))
         return refuse(table, device_id, device_id_len);
     place = locate(table, device_id, device_id_len);
     if (!place.is_there)
@@ -267,7 +269,9 @@ int eng_credential_table_remove(struct eng_credential_table *table, const uint8_
 
 void eng_credential_table_clear(struct eng_credential_table *table)
 {
-    for (uint32_t slot = 0; slot <= table->layout.slot_mask; slot++) {
+    const uint32_t mask = eng_slot_mask(&table->layout);
+
+    for (uint32_t slot = 0; slot <= mask; slot++) {
         uint64_t taken = atomic_load(&table->layout.slots[slot]);
 
         if (taken == 0)
@@ -275,6 +279,7 @@ void eng_credential_table_clear(struct eng_credential_table *table)
         give_back(table, (uint32_t)taken - 1);
         atomic_store(&table->layout.slots[slot], 0);
     }
+    eng_slots_shrink(&table->layout);
 }
 
 uint32_t eng_credential_table_count(const struct eng_credential_table *table) { return table->count; }
