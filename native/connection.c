@@ -8,11 +8,13 @@
 
 int eng_held_append(struct eng_held *held, const uint8_t *data, size_t data_len)
 {
-    size_t room = held->room ? held->room : FIRST_ROOM;
+    uint32_t room = held->room ? held->room : FIRST_ROOM;
     uint8_t *grown;
 
     if (data_len == 0)
         return 1;
+    if (data_len > ENG_HELD_BYTES - held->len)
+        return 0;
     while (room < held->len + data_len)
         room *= 2;
     if (room != held->room) {
@@ -23,7 +25,7 @@ int eng_held_append(struct eng_held *held, const uint8_t *data, size_t data_len)
         held->room = room;
     }
     memcpy(held->bytes + held->len, data, data_len);
-    held->len += data_len;
+    held->len += (uint32_t)data_len;
     return 1;
 }
 
@@ -33,7 +35,7 @@ void eng_held_drop(struct eng_held *held, size_t len)
         return;
     if (len < held->len) {
         memmove(held->bytes, held->bytes + len, held->len - len);
-        held->len -= len;
+        held->len -= (uint32_t)len;
         return;
     }
     free(held->bytes);

@@ -19,13 +19,14 @@ enum eng_connection_state {
     ENG_CONNECTION_SESSION_ASKED,
 };
 
-/* Bytes that are kept; no memory while there are none. */
+/* Bytes that are kept, at most ENG_HELD_BYTES; no memory while there are none. */
+#define ENG_HELD_BYTES (UINT32_C(1) << 31)
 struct eng_held {
     uint8_t *bytes;
-    size_t len, room;
+    uint32_t len, room;
 };
 
-/* Append. 1 when done, 0 where memory is short. Memory grows with what came, never with what was announced. */
+/* Append. 1 when done, 0 where memory is short or it would be too much. Memory grows with what came, never with what was announced. */
 int eng_held_append(struct eng_held *held, const uint8_t *data, size_t data_len);
 ENG_MUST_USE(eng_held_append);
 
@@ -59,6 +60,7 @@ struct eng_connection {
     struct eng_held in, out;
     struct eng_tls_connection *tls;
 };
+_Static_assert(sizeof(struct eng_connection) <= 128, "there may be a million of them");
 
 /* Connections by slot; a slot's memory never moves. */
 struct eng_connections {

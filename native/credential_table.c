@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include "credential_binding.h"
 #include "credential_layout.h"
 
 enum { LIVE = 1, CHECKED_STAMP_SEEN = 2, HAS_PRIMARY = 4, HAS_SECONDARY = 8, CERTIFIED = 16 };
@@ -102,13 +103,14 @@ int eng_credential_table_keys_descriptor(const struct eng_credential_table *tabl
 static struct place locate(const struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len)
 {
     const struct eng_credential_layout *layout = &table->layout;
+    const uint32_t mask = eng_slot_mask(layout);
     struct place place = {0};
     uint64_t slot, half;
 
     eng_siphash128(keys_of(table)->hash, device_id, device_id_len, place.hash);
     half = place.hash[0] >> 32;
-    place.slot = (uint32_t)half & layout->slot_mask;
-    for (uint32_t tries = 0; tries <= layout->slot_mask; tries++) {
+    place.slot = (uint32_t)half & mask;
+    for (uint32_t tries = 0; tries <= mask; tries++) {
         slot = atomic_load_explicit(&layout->slots[place.slot], memory_order_acquire);
         if (slot == 0)
             return place;
@@ -122,64 +124,14 @@ static struct place locate(const struct eng_credential_table *table, const uint8
             if (place.is_there)
                 return place;
         }
-        place.slot = (place.slot + 1) & layout->slot_mask;
+        place.slot = (place.slot + 1) & mask;
     }
     return place;
 }
 
-/* An entry's number and version are a nonce that is never used twice: a version only grows. */
-static void write_nonce(uint32_t index, uint64_t version, uint8_t nonce[ENG_CREDENTIAL_NONCE_BYTES])
-{
-    memcpy(nonce, &index, sizeof index);
-    memcpy(nonce + sizeof index, &version, sizeof version);
-}
-
-/* What the seal binds to what it hides: whose it is, all else that the entry says, and (CERTIFIED among the facts) by
- * which certificates and under which trust. */
-struct associated {
-    uint8_t bytes[3 * sizeof(uint64_t) + sizeof(uint64_t) + ENG_DIGEST_BYTES + ENG_DEVICE_ID_BYTES];
-    size_t len;
-};
-
-static struct associated associate(const uint8_t *device_id, size_t device_id_len,
-                                   const uint64_t words[ENG_ENTRY_WORDS])
-{
-    struct associated associated;
-
-    memcpy(associated.bytes, &words[ENG_WORD_GENERATION], sizeof(uint64_t));
-    memcpy(associated.bytes + sizeof(uint64_t), &words[ENG_WORD_FACTS], 2 * sizeof(uint64_t));
-    memcpy(associated.bytes + 3 * sizeof(uint64_t), device_id, device_id_len);
-    associated.len = 3 * sizeof(uint64_t) + device_id_len;
-    return associated;
-}
-
-/* 1 when done. */
-static int associate_list(struct associated *associated, uint64_t trust, const uint8_t *list, size_t list_len)
-{
-    memcpy(associated->bytes + associated->len, &trust, sizeof trust);
-    associated->len += sizeof trust;
-    if (!eng_digest(list, list_len, NULL, 0, associated->bytes + associated->len))
-        return 0;
-    associated->len += ENG_DIGEST_BYTES;
-    return 1;
-}
-
 static uint64_t trust_of(const struct eng_credential_table *table)
 {
-    return atomic_load_explicit(table->layout.trust, memory_order_acquire);
-}
-
-/* Seal the secrets, or what is in their place, into the words. 1 when done. */
-static int seal(struct eng_credential_table *table, uint32_t index, const struct associated *associated,
-                const struct eng_credential_secrets *secrets, uint64_t words[ENG_ENTRY_WORDS])
-{
-    const struct eng_entry *entry = &table->layout.entries[index];
-    uint8_t nonce[ENG_CREDENTIAL_NONCE_BYTES];
-
-    /* The version that the entry will have. */
-    write_nonce(index, atomic_load_explicit(&entry->words[ENG_WORD_VERSION], memory_order_relaxed) + 2, nonce);
-    return eng_credential_seal(table->sealing, nonce, associated->bytes, associated->len, secrets->bytes,
-                               (uint8_t *)&words[ENG_WORD_SEALED], (uint8_t *)&words[ENG_WORD_TAG]);
+    return atomic_load_explicit(&table->layout.header->trust, memory_order_acquire);
 }
 
 static int is_valid_id(size_t device_id_len) { return device_id_len >= 1 && device_id_len <= ENG_DEVICE_ID_BYTES; }
@@ -239,21 +191,26 @@ struct entry_content {
 static int write_entry(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
                        const struct entry_content *content, const struct place *place)
 {
-    uint64_t words[ENG_ENTRY_WORDS] = {0};
-    struct associated associated;
+    struct eng_entry *entry = &table->layout.entries[place->index];
+    uint64_t words[ENG_ENTRY_WORDS] = {0}, version;
+    struct eng_binding binding;
 
     words[ENG_WORD_GENERATION] = content->generation;
     memcpy(&words[ENG_WORD_HASH], place->hash, sizeof place->hash);
     memcpy(&words[ENG_WORD_FACTS], &content->facts, sizeof content->facts);
-    associated = associate(device_id, device_id_len, words);
-    if (content->list != NULL && !associate_list(&associated, trust_of(table), content->list, content->list_len))
+    /* The version that the entry will have. */
+    version = atomic_load_explicit(&entry->words[ENG_WORD_VERSION], memory_order_relaxed) + 2;
+    eng_bind(place->index, version, device_id, device_id_len, words, &binding);
+    if (content->list != NULL && !eng_bind_list(trust_of(table), content->list, content->list_len, &binding))
         return 0;
-    if (!seal(table, place->index, &associated, &content->hidden, words))
+    if (!eng_credential_seal(table->sealing, binding.nonce, binding.associated, binding.associated_len,
+                             content->hidden.bytes, (uint8_t *)&words[ENG_WORD_SEALED],
+                             (uint8_t *)&words[ENG_WORD_TAG]))
         return 0;
 
     if (!place->is_there)
         take_free(table);
-    eng_entry_write(&table->layout.entries[place->index], words);
+    eng_entry_write(entry, words);
     if (!place->is_there)
         atomic_store(&table->layout.slots[place->slot], place->hash[0] >> 32 << 32 | (place->index + 1));
     return 1;
@@ -264,7 +221,7 @@ static int put(struct eng_credential_table *table, const uint8_t *device_id, siz
 {
     struct place place;
 
-    if (!is_valid_id(device_id_len))
+    if (!is_valid_id(device_id_len) || !eng_slots_reserve(&table->layout, table->count + 1))
         return refuse(table, device_id, device_id_len);
     place = locate(table, device_id, device_id_len);
     if (!place.is_there)
@@ -311,7 +268,7 @@ int eng_credential_table_put_certified(struct eng_credential_table *table, const
     return put(table, device_id, device_id_len, &content);
 }
 
-void eng_credential_table_distrust(struct eng_credential_table *table) { atomic_fetch_add(table->layout.trust, 1); }
+void eng_credential_table_distrust(struct eng_credential_table *table) { atomic_fetch_add(&table->layout.header->trust, 1); }
 
 int eng_credential_table_remove(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len)
 {
@@ -329,7 +286,9 @@ int eng_credential_table_remove(struct eng_credential_table *table, const uint8_
 
 void eng_credential_table_clear(struct eng_credential_table *table)
 {
-    for (uint32_t slot = 0; slot <= table->layout.slot_mask; slot++) {
+    const uint32_t mask = eng_slot_mask(&table->layout);
+
+    for (uint32_t slot = 0; slot <= mask; slot++) {
         uint64_t taken = atomic_load(&table->layout.slots[slot]);
 
         if (taken == 0)
@@ -337,6 +296,7 @@ void eng_credential_table_clear(struct eng_credential_table *table)
         give_back(table, (uint32_t)taken - 1);
         atomic_store(&table->layout.slots[slot], 0);
     }
+    eng_slots_shrink(&table->layout);
 }
 
 uint32_t eng_credential_table_count(const struct eng_credential_table *table) { return table->count; }
@@ -375,13 +335,10 @@ int eng_credential_table_find(const struct eng_credential_table *table, const ui
     return 1;
 }
 
-static int unseal(const struct eng_credential_table *table, const struct associated *associated,
+static int unseal(const struct eng_credential_table *table, const struct eng_binding *binding,
                   const struct eng_credential_copy *copy, struct eng_credential_secrets *hidden)
 {
-    uint8_t nonce[ENG_CREDENTIAL_NONCE_BYTES];
-
-    write_nonce(copy->index, copy->version, nonce);
-    return eng_credential_unseal(table->unsealing, nonce, associated->bytes, associated->len,
+    return eng_credential_unseal(table->unsealing, binding->nonce, binding->associated, binding->associated_len,
                                  (const uint8_t *)&copy->words[ENG_WORD_SEALED],
                                  (const uint8_t *)&copy->words[ENG_WORD_TAG], hidden->bytes);
 }
@@ -390,12 +347,12 @@ int eng_credential_table_unseal(const struct eng_credential_table *table, const 
                                 size_t device_id_len, const struct eng_credential_copy *copy,
                                 struct eng_credential_secrets *secrets)
 {
-    struct associated associated;
+    struct eng_binding binding;
 
     if (!is_valid_id(device_id_len) || copy->is_certified)
         return 0;
-    associated = associate(device_id, device_id_len, copy->words);
-    return unseal(table, &associated, copy, secrets);
+    eng_bind(copy->index, copy->version, device_id, device_id_len, copy->words, &binding);
+    return unseal(table, &binding, copy, secrets);
 }
 
 int eng_credential_table_unseal_proof(const struct eng_credential_table *table, const uint8_t *device_id,
@@ -403,12 +360,12 @@ int eng_credential_table_unseal_proof(const struct eng_credential_table *table, 
                                       const uint8_t *list, size_t list_len, struct eng_credential_proof *proof)
 {
     struct eng_credential_secrets hidden;
-    struct associated associated;
+    struct eng_binding binding;
 
     if (!is_valid_id(device_id_len) || !copy->is_certified)
         return 0;
-    associated = associate(device_id, device_id_len, copy->words);
-    if (!associate_list(&associated, copy->trust, list, list_len) || !unseal(table, &associated, copy, &hidden))
+    eng_bind(copy->index, copy->version, device_id, device_id_len, copy->words, &binding);
+    if (!eng_bind_list(copy->trust, list, list_len, &binding) || !unseal(table, &binding, copy, &hidden))
         return 0;
     memcpy(proof, hidden.bytes, sizeof *proof);
     return 1;

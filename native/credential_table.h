@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "credential_binding.h"
 #include "credential_seal.h"
 #include "credential_table.cdef.h"
 #include "digest.h"
 #include "must_use.h"
 
-#define ENG_DEVICE_ID_BYTES 128
 #define ENG_RECORD_ID_BYTES 12
 
 ENG_MUST_USE(eng_credential_table_open);

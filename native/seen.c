@@ -3,9 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* struct eng_sight while it is kept: of device_id only what there is. */
+struct sight {
+    int64_t at;
+    uint32_t front, times;
+    uint16_t port;
+    uint8_t address[16], record_id[12], device_id_len;
+    uint8_t device_id[];
+};
+
 /* sight NULL: there is none. */
 struct eng_seen {
-    struct eng_sight **sights;
+    struct sight **sights;
     uint32_t *taken_at; /* epoch seconds, each entry's last */
     uint64_t *noted; /* a bit for each entry */
     uint32_t entries, words, count;
@@ -45,34 +54,37 @@ void eng_seen_close(struct eng_seen *seen)
 
 uint32_t eng_seen_count(const struct eng_seen *seen) { return seen->count; }
 
-static struct eng_sight *sight_of(struct eng_seen *seen, uint32_t entry)
+/* The sight of this device: the entry's, unless that is another device's. NULL where memory is short. */
+static struct sight *sight_of(struct eng_seen *seen, const struct eng_known_good *good)
 {
-    if (seen->sights[entry] != NULL)
-        return seen->sights[entry];
-    seen->sights[entry] = calloc(1, sizeof *seen->sights[entry]);
-    if (seen->sights[entry] == NULL)
+    const uint32_t entry = good->index;
+    struct sight *sight = seen->sights[entry];
+
+    if (sight != NULL && memcmp(sight->record_id, good->record_id, sizeof sight->record_id) == 0)
+        return sight;
+    sight = realloc(sight, sizeof *sight + good->device_id_len);
+    if (sight == NULL)
         return NULL;
+    memcpy(sight->record_id, good->record_id, sizeof sight->record_id);
+    memcpy(sight->device_id, good->device_id, good->device_id_len);
+    sight->device_id_len = (uint8_t)good->device_id_len;
+    sight->times = 0;
+    seen->count += seen->sights[entry] == NULL;
     seen->noted[entry / 64] |= UINT64_C(1) << entry % 64;
-    seen->count++;
-    return seen->sights[entry];
+    seen->sights[entry] = sight;
+    return sight;
 }
 
 void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int64_t at, uint32_t front,
                    const uint8_t address[16], uint16_t port)
 {
-    struct eng_sight *sight;
+    struct sight *sight;
 
-    if (good->index >= seen->entries || good->device_id_len > sizeof sight->device_id)
+    if (good->index >= seen->entries || good->device_id_len > ENG_DEVICE_ID_BYTES)
         return;
-    sight = sight_of(seen, good->index);
+    sight = sight_of(seen, good);
     if (sight == NULL)
         return;
-    if (sight->times == 0 || memcmp(sight->record_id, good->record_id, sizeof sight->record_id) != 0) {
-        memcpy(sight->record_id, good->record_id, sizeof sight->record_id);
-        memcpy(sight->device_id, good->device_id, good->device_id_len);
-        sight->device_id_len = (uint8_t)good->device_id_len;
-        sight->times = 0;
-    }
     sight->times += sight->times < UINT32_MAX;
     sight->at = at;
     sight->front = front;
@@ -82,8 +94,17 @@ void eng_seen_note(struct eng_seen *seen, const struct eng_known_good *good, int
 
 static void take_entry(struct eng_seen *seen, uint32_t entry, struct eng_sight *sight)
 {
-    *sight = *seen->sights[entry];
-    free(seen->sights[entry]);
+    struct sight *kept = seen->sights[entry];
+
+    *sight = (struct eng_sight){.at = kept->at,
+                                .front = kept->front,
+                                .times = kept->times,
+                                .port = kept->port,
+                                .device_id_len = kept->device_id_len};
+    memcpy(sight->address, kept->address, sizeof sight->address);
+    memcpy(sight->record_id, kept->record_id, sizeof sight->record_id);
+    memcpy(sight->device_id, kept->device_id, kept->device_id_len);
+    free(kept);
     seen->sights[entry] = NULL;
     seen->noted[entry / 64] &= ~(UINT64_C(1) << entry % 64);
     seen->count--;

@@ -9,6 +9,7 @@ A COMMIT that fails leaves unknown what is on the disk (a failed fsync is not wo
 dropped the pages), so it stops the writer for good; whatever fails before the COMMIT is undone and costs only itself.
 """
 
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -21,6 +22,7 @@ from engine.clock import Clock
 from engine.errors import StoreUnavailable
 from engine.limits import Limits
 from engine.registry.database import FAULTS
+from engine.registry.idle_memory import give_back
 
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ class Writer:
 
     def _run(self) -> None:
         """The thread: group after group, until None comes."""
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             group = self._transact(first)
             if self._token is None:
                 continue
@@ -98,6 +100,16 @@ class Writer:
                 # Nobody is left to be told: the run ended with its tasks. What is durable stays so.
                 continue
         self._connection.close()
+
+    def _next(self) -> _Write[Any] | None:
+        """The oldest write that waits. When none has come for a while, memory is given back, once."""
+        try:
+            return self._queue.get(timeout=self._limits.writer_idle_seconds)
+        except queue.Empty:
+            # A fault here is no write's: what is wrong with the file the next one will meet, and say.
+            with contextlib.suppress(sqlite3.Error):
+                give_back(self._connection)
+            return self._queue.get()
 
     def _transact(self, first: _Write[Any]) -> Sequence[_Write[Any]]:
         """One transaction; every write of the group has its answer or its fault on return."""

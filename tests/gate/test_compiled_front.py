@@ -86,6 +86,15 @@ class TestKnownDevice:
         assert sights["valve"].record_id == (1).to_bytes(12, "big").hex()
         assert (len(front.seen), front.seen.take(10, 0, 0)) == (0, [])
 
+    def test_whose_entry_another_has_got_is_forgotten(self, open_front: OpenFront) -> None:
+        """The longest device_id where a short one was."""
+        front = open_front("pump")
+        front.live("pump")
+        front.table.remove(b"pump")
+        front.table.put(b"v" * 128, b"n" * 12, 1, checked_stamp_seen=False, primary=SECRET, secondary=None)
+        front.live("v" * 128)
+        assert [(sight.device_id, sight.times) for sight in front.seen.take(10, 0, 0)] == [("v" * 128, 1)]
+
     def test_sights_are_taken_in_batches_that_leave_none_waiting(self, open_front: OpenFront) -> None:
         names = [f"d{number}" for number in range(9)]
         front = open_front(*names)

@@ -1,7 +1,10 @@
 /* A credential table under load, by name of what is to be shown; prints "ok", or says what is wrong and aborts.
  *
- * model: 200,000 random puts, removals and look-ups, each compared with an array that says what must be there.
- * process: another process maps the table and asks without pause while entries are replaced and removed.
+ * model: 200,000 random puts, removals and look-ups, each compared with an array that says what must be there; begun anew
+ * every 1,000, so that slots are doubled again and again with removals around it.
+ * sparse: a few entries of a large table take a few pages of its file.
+ * process: another process maps the table, and asks without pause while entries are replaced and removed, and slots
+ * doubled.
  * bounds: fields of every length in blocks of exactly their size, for AddressSanitizer.
  * thread: the same with a thread, on the writer's own handle, so that ThreadSanitizer sees both sides of every access. A
  * handle is for one thread: this one is safe only because a reader touches nothing that a writer keeps in its handle. */
@@ -15,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,7 +111,7 @@ static void model(void)
             REQUIRE(there[id] == 0 || eng_known_good_still(table, &held[id]));
         }
         REQUIRE(eng_credential_table_count(table) == count);
-        if (step % 50000 == 0) {
+        if (step % 1000 == 0) {
             eng_credential_table_clear(table);
             memset(there, 0, sizeof there);
             count = 0;
@@ -120,6 +124,47 @@ static void model(void)
         }
     }
     eng_credential_table_close(table);
+}
+
+static off_t bytes_of(const struct eng_credential_table *table)
+{
+    struct stat status;
+
+    REQUIRE(fstat(eng_credential_table_descriptor(table), &status) == 0);
+    return status.st_blocks * 512;
+}
+
+static void sparse(void)
+{
+    enum { ENTRIES = 1 << 21, DEVICES = 1000 };
+    struct eng_credential_table *table = eng_credential_table_open(ENTRIES);
+    struct eng_known_good result;
+    char device_id[16];
+
+    REQUIRE(table != NULL);
+    for (int id = 0; id < DEVICES; id++) {
+        snprintf(device_id, sizeof device_id, "pump_%d", id);
+        REQUIRE(put(table, device_id, 1));
+    }
+    for (int id = 0; id < DEVICES; id++) {
+        snprintf(device_id, sizeof device_id, "pump_%d", id);
+        REQUIRE(ask(table, device_id, 0, &result));
+    }
+    /* 128 for an entry, 8 for a slot, of which there are at most three an entry; a page of each that is begun. */
+    REQUIRE(bytes_of(table) <= DEVICES * (128 + 3 * 8) + 3 * 4096);
+    eng_credential_table_close(table);
+}
+
+/* So that slots are doubled as long as anybody reads. */
+static void crowd(struct eng_credential_table *table, uint64_t generation)
+{
+    enum { CROWD = 402 }; /* a multiple of 6: with every third generation the writer removes what an odd one has put */
+    char device_id[16];
+
+    if (generation % CROWD == 1)
+        eng_credential_table_clear(table);
+    snprintf(device_id, sizeof device_id, "crowd_%d", (int)(generation % CROWD));
+    REQUIRE(put(table, device_id, 1));
 }
 
 enum stage { RUNNING, REMOVED };
@@ -154,10 +199,11 @@ static void *read_on(void *argument)
     return NULL;
 }
 
-/* Replace, remove and move the entry until the reader has seen it, and a good while longer; then remove it for good. */
+/* Replace, remove and move the entry, alone or in a crowd, until the reader has seen it, and a good while longer; then remove it for good. */
 static void write_on(struct eng_credential_table *table, struct shared *shared)
 {
     for (uint64_t generation = 1; generation < 40000 || !atomic_load(&shared->has_begun); generation++) {
+        crowd(table, generation);
         REQUIRE(put(table, "pump", generation));
         REQUIRE(put(table, generation % 2 ? "valve" : "meter", 1));
         if (generation % 3 == 0) {
@@ -173,7 +219,7 @@ static void write_on(struct eng_credential_table *table, struct shared *shared)
 
 static void with_thread(void)
 {
-    struct eng_credential_table *table = eng_credential_table_open(8);
+    struct eng_credential_table *table = eng_credential_table_open(500);
     struct shared shared = {.table = table};
     pthread_t reader;
 
@@ -185,7 +231,7 @@ static void with_thread(void)
 
 static void with_process(void)
 {
-    struct eng_credential_table *table = eng_credential_table_open(8), *mapped;
+    struct eng_credential_table *table = eng_credential_table_open(500), *mapped;
     struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status;
     pid_t reader;
@@ -195,9 +241,14 @@ static void with_process(void)
     REQUIRE(reader >= 0);
     if (reader == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a writer that aborts never says that it is done */
-        mapped = eng_credential_table_map(eng_credential_table_descriptor(table),
-                                          eng_credential_table_keys_descriptor(table));
-        REQUIRE(mapped != NULL);
+        for (int maps = 0;; maps++) {
+            mapped = eng_credential_table_map(eng_credential_table_descriptor(table),
+                                              eng_credential_table_keys_descriptor(table));
+            REQUIRE(mapped != NULL);
+            if (maps == 100)
+                break;
+            eng_credential_table_close(mapped);
+        }
         shared->table = mapped;
         read_on(shared);
         eng_credential_table_close(mapped);
@@ -305,6 +356,8 @@ int main(int argc, char **argv)
         bounds();
     else if (strcmp(argv[1], "certified") == 0)
         certified();
+    else if (strcmp(argv[1], "sparse") == 0)
+        sparse();
     else if (strcmp(argv[1], "thread") == 0)
         with_thread();
     else

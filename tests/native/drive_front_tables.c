@@ -280,7 +280,9 @@ static void drive_held(void)
         check(held.len == len && (len == 0 || memcmp(held.bytes, expected, len) == 0), "held bytes differ");
         check(held.room <= 2 * len + 2 * sizeof data + 256 || held.room <= 2 * sizeof expected, "too much is held");
     }
-    eng_held_drop(&held, len);
+    check(eng_held_append(&held, data, 1) && !eng_held_append(&held, data, ENG_HELD_BYTES - held.len + 1),
+          "more is held than there may be");
+    eng_held_drop(&held, held.len);
     check(held.bytes == NULL, "memory is kept for nothing");
 }
 

@@ -32,8 +32,13 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_table_is_what_a_plain_array_says_it_is(run: Run) -> None:
-    """Full and emptied again and again: no removal loses a neighbour, no index moves, nothing is read astray."""
+    """Full and emptied again and again: no removal and no doubling loses a neighbour, no index moves."""
     done = run("model", *ADDRESSES)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+def test_few_entries_of_a_large_table_take_little_memory(run: Run) -> None:
+    done = run("sparse", *ADDRESSES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
@@ -61,6 +66,14 @@ def test_sequence_lock_has_no_data_race(run: Run) -> None:
     ("topic", "right", "wrong", "shown", "flags"),
     [
         ("credential_layout", "atomic_store(&layout->slots[hole], moving);", "(void)hole;", "model", ()),
+        ("credential_layout", "taken[count++] = slot;", "taken[count] = slot, count += at > 0;", "model", ()),
+        (
+            "credential_layout",
+            "atomic_store_explicit(&layout->header->slot_mask, FEWEST_SLOTS - 1,",
+            "atomic_store_explicit(&layout->header->slot_mask, layout->widest_mask,",
+            "sparse",
+            (),
+        ),
         ("credential_table", "eng_slot_remove(&table->layout, place.slot);", "", "model", ()),
         ("credential_table", "give_back(table, place.index);", "table->count--;", "model", ()),
         ("credential_table", "(trust == 0 || trust == trust_of(table))", "(trust <= trust_of(table))", "certified", ()),
@@ -72,7 +85,15 @@ def test_sequence_lock_has_no_data_race(run: Run) -> None:
             THREADS,
         ),
     ],
-    ids=["neighbour lost", "slot kept", "entry kept", "trust kept", "word read without the lock"],
+    ids=[
+        "neighbour lost",
+        "slot lost in doubling",
+        "all slots from the start",
+        "slot kept",
+        "entry kept",
+        "trust kept",
+        "word read without the lock",
+    ],
 )
 def test_planted_fault_is_caught(
     run: Run, tmp_path: Path, topic: str, right: str, wrong: str, shown: str, flags: Sequence[str]

@@ -278,3 +278,14 @@ def test_writer_serves_one_run_after_another(tmp_path: Path) -> None:
     assert trio.run(bench.writer.write, insert(1)) == 1
     assert trio.run(bench.writer.write, insert(2)) == 2
     trio.run(bench.writer.close)
+
+
+async def test_memory_is_given_back_once_when_no_write_comes(make_bench: MakeWriter) -> None:
+    """And a write that comes later is written as ever."""
+    bench = make_bench(writer_idle_seconds=0.0)
+    given_back = threading.Event()
+    bench.connection.set_trace_callback(lambda statement: given_back.set() if "shrink" in statement else None)
+    await bench.writer.write(lambda connection: connection.execute("INSERT INTO t VALUES (1, NULL, NULL)"))
+    await trio.to_thread.run_sync(given_back.wait)
+    await bench.writer.write(lambda connection: connection.execute("INSERT INTO t VALUES (2, NULL, NULL)"))
+    assert bench.rows() == [1, 2]
