@@ -272,13 +272,16 @@ static void work_queue(struct eng_front *front, uint64_t until_ns)
     }
 }
 
-/* In a storm the next bytes are there within a millisecond, and to go to Python and back for them costs as much as a few
- * connections. Nobody is kept waiting for it whom this poll has told of. */
-static int linger_ms(const struct eng_front *front, int taken, uint64_t until_ns)
+/* In a storm the next bytes are there within a few milliseconds, and to go to Python and back for them costs as much as a
+ * few connections. Nobody is kept waiting for it whom this poll has told of. */
+static int linger_ms(struct eng_front *front, int taken, uint64_t until_ns)
 {
-    const int is_storm = taken >= ENG_FRONT_STORM || now_ns() + ENG_FRONT_TURN_NS > until_ns + ENG_FRONT_STORM_NS;
+    const uint64_t now = now_ns();
 
-    return is_storm && front->events_count == 0 && front->queued == 0;
+    if (taken >= ENG_FRONT_STORM || now + ENG_FRONT_TURN_NS > until_ns + ENG_FRONT_STORM_NS)
+        front->is_storm = 1;
+    return front->is_storm && front->events_count == 0 && front->queued == 0 && now < until_ns ? ENG_FRONT_LINGER_MS
+                                                                                                : 0;
 }
 
 /* Events lend only now what is their connection's: it may have come to an end since, by its peer or a newer session, and
@@ -326,6 +329,8 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
         taken += count;
         work_queue(front, until_ns);
     }
+    /* The next poll need not find out again. */
+    front->is_storm = front->is_storm && taken >= ENG_FRONT_STORM;
     work_queue(front, until_ns);
     front->now_ms = eng_front_now_ms();
     run_timers(front);

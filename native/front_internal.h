@@ -14,10 +14,11 @@
 #define ENG_FRONT_READ_BYTES 16384
 #define ENG_FRONT_BATCH 512       /* epoll events taken at once */
 #define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
-#define ENG_FRONT_STORM 16        /* epoll events in one poll that make it linger for more, */
-#define ENG_FRONT_STORM_NS 500000 /* or the time that it took */
+#define ENG_FRONT_STORM 16        /* epoll events in one poll that make it and the next one linger for more, */
+#define ENG_FRONT_STORM_NS 500000 /* or, for itself, the time that it took */
 #define ENG_FRONT_OVERLOAD 1024   /* half a second of handshakes: with more in a row, the newest goes first */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
+#define ENG_FRONT_LINGER_MS 2
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
 
 /* Rows of the queue, in the order in which they are worked. */
@@ -42,7 +43,7 @@ struct eng_front {
     struct eng_tls_context *tls;
 
     int listening, epoll, timer;
-    int is_listener_armed, asks_always, watches_all, is_stopped, is_polling;
+    int is_storm, is_listener_armed, asks_always, watches_all, is_stopped, is_polling;
     uint64_t timer_ms; /* when the timerfd rings; UINT64_MAX for never */
     uint64_t now_ms;
     int64_t now;

@@ -160,7 +160,10 @@ static int take_packet(struct eng_front *front, uint32_t slot, struct view *view
         return 0;
     }
     if (end == 2 && packet[0] == DISCONNECT) {
-        eng_front_finish(front, slot, NULL, 0);
+        /* The peer expects nothing more: two calls of the system less than a finish. */
+        if (connection->tls != NULL)
+            (void)!eng_tls_connection_shutdown(connection->tls);
+        eng_front_forget(front, slot);
         return 0;
     }
     ask(front, slot, view, end > 0 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_SESSION);

@@ -15,7 +15,7 @@ struct record {
     double since;
     uint32_t version;
     uint32_t front;
-    uint32_t next_free;
+    uint32_t hash; /* of the device_id; of a free record the number of the next free one */
     uint8_t device_id_len; /* 0: the record is free */
     uint8_t note_len;
 };
@@ -48,29 +48,43 @@ static struct record *record_of(const struct eng_sessions *sessions, uint64_t ha
     return &sessions->records[number];
 }
 
-static uint32_t home_of(const struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
+static uint32_t hash_of(const struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
 {
     uint64_t hash[2];
 
     eng_siphash128(sessions->key, device_id, device_id_len, hash);
-    return (uint32_t)hash[0] & (sessions->places_count - 1);
+    return (uint32_t)hash[0];
 }
 
 /* The place where this device stands, or the free one where it would. */
-static uint32_t place_of(const struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
+static uint32_t place_of(const struct eng_sessions *sessions, uint32_t hash, const uint8_t *device_id,
+                         size_t device_id_len)
 {
-    uint32_t place = home_of(sessions, device_id, device_id_len);
+    const uint32_t mask = sessions->places_count - 1;
+    uint32_t place = hash & mask;
 
-    for (;; place = (place + 1) & (sessions->places_count - 1)) {
+    for (;; place = (place + 1) & mask) {
         const uint32_t number = sessions->places[place];
         const struct record *record;
 
         if (number == NONE)
             return place;
         record = &sessions->records[number];
-        if (record->device_id_len == device_id_len && memcmp(record->device_id, device_id, device_id_len) == 0)
+        if (record->hash == hash && record->device_id_len == device_id_len &&
+            memcmp(record->device_id, device_id, device_id_len) == 0)
             return place;
     }
+}
+
+/* The place where this record stands, or, of one that stands nowhere yet, the free one where it would. */
+static uint32_t place_of_record(const struct eng_sessions *sessions, uint32_t number)
+{
+    const uint32_t mask = sessions->places_count - 1;
+    uint32_t place = sessions->records[number].hash & mask;
+
+    while (sessions->places[place] != NONE && sessions->places[place] != number)
+        place = (place + 1) & mask;
+    return place;
 }
 
 struct eng_sessions *eng_sessions_open(const uint8_t *key)
@@ -116,14 +130,9 @@ static int grow_places(struct eng_sessions *sessions)
     memset(grown, 0xff, (size_t)count * sizeof *grown);
     sessions->places = grown;
     sessions->places_count = count;
-    for (uint32_t i = 0; i < old_count; i++) {
-        const struct record *record;
-
-        if (old[i] == NONE)
-            continue;
-        record = &sessions->records[old[i]];
-        grown[place_of(sessions, record->device_id, record->device_id_len)] = old[i];
-    }
+    for (uint32_t i = 0; i < old_count; i++)
+        if (old[i] != NONE)
+            grown[place_of_record(sessions, old[i])] = old[i];
     free(old);
     return 1;
 }
@@ -136,7 +145,7 @@ static uint32_t free_record(struct eng_sessions *sessions)
     uint32_t room;
 
     if (number != NONE) {
-        sessions->free_record = sessions->records[number].next_free;
+        sessions->free_record = sessions->records[number].hash;
         return number;
     }
     if (sessions->records_count == sessions->records_room) {
@@ -185,12 +194,12 @@ static void release_record(struct eng_sessions *sessions, uint32_t number)
     free(record->device_id);
     record->device_id = NULL;
     record->device_id_len = 0;
-    record->next_free = sessions->free_record;
+    record->hash = sessions->free_record;
     sessions->free_record = number;
 }
 
 /* A record for a device that has none yet, at its place. NONE where memory is short. */
-static uint32_t enter(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len)
+static uint32_t enter(struct eng_sessions *sessions, uint32_t hash, const uint8_t *device_id, size_t device_id_len)
 {
     uint32_t number;
 
@@ -203,7 +212,8 @@ static uint32_t enter(struct eng_sessions *sessions, const uint8_t *device_id, s
         release_record(sessions, number);
         return NONE;
     }
-    sessions->places[place_of(sessions, device_id, device_id_len)] = number;
+    sessions->records[number].hash = hash;
+    sessions->places[place_of_record(sessions, number)] = number;
     sessions->used++;
     return number;
 }
@@ -226,8 +236,7 @@ static void vacate(struct eng_sessions *sessions, uint32_t place)
     const uint32_t mask = sessions->places_count - 1;
 
     for (uint32_t at = (place + 1) & mask; sessions->places[at] != NONE; at = (at + 1) & mask) {
-        const struct record *record = &sessions->records[sessions->places[at]];
-        const uint32_t home = home_of(sessions, record->device_id, record->device_id_len);
+        const uint32_t home = sessions->records[sessions->places[at]].hash & mask;
 
         if (((at - home) & mask) < ((at - place) & mask))
             continue;
@@ -239,9 +248,7 @@ static void vacate(struct eng_sessions *sessions, uint32_t place)
 
 static void leave(struct eng_sessions *sessions, uint32_t number)
 {
-    const struct record *record = &sessions->records[number];
-
-    vacate(sessions, place_of(sessions, record->device_id, record->device_id_len));
+    vacate(sessions, place_of_record(sessions, number));
     release_record(sessions, number);
     sessions->used--;
 }
@@ -258,15 +265,16 @@ static void keep_note(struct eng_sessions *sessions, struct eng_session *taken_o
 uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *device_id, size_t device_id_len,
                              const struct eng_session *session, struct eng_session *taken_over)
 {
-    uint32_t number;
+    uint32_t number, hash;
     struct record *record;
 
     *taken_over = (struct eng_session){0};
     if (device_id_len < 1 || device_id_len > UINT8_MAX || session->note_len > UINT8_MAX)
         return 0;
-    number = sessions->places[place_of(sessions, device_id, device_id_len)];
+    hash = hash_of(sessions, device_id, device_id_len);
+    number = sessions->places[place_of(sessions, hash, device_id, device_id_len)];
     if (number == NONE)
-        number = enter(sessions, device_id, device_id_len);
+        number = enter(sessions, hash, device_id, device_id_len);
     else
         tell(sessions, number, taken_over);
     if (number == NONE)
@@ -301,7 +309,8 @@ void eng_sessions_find(const struct eng_sessions *sessions, const uint8_t *devic
     uint32_t number = NONE;
 
     if (device_id_len >= 1 && device_id_len <= UINT8_MAX)
-        number = sessions->places[place_of(sessions, device_id, device_id_len)];
+        number = sessions->places[place_of(sessions, hash_of(sessions, device_id, device_id_len), device_id,
+                                           device_id_len)];
     *session = (struct eng_session){0};
     if (number != NONE)
         tell(sessions, number, session);
