@@ -340,6 +340,7 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
     *events = front->events;
     count = (int)front->events_count;
     front->events_count = 0;
+    memset(front->failures, 0, sizeof front->failures);
     front->is_polling = 0;
     return (uint32_t)count;
 }

@@ -52,14 +52,15 @@ enum eng_front_kind {
     ENG_FRONT_SESSION = 2,   /* packets of an accepted device that C does not answer */
     ENG_FRONT_GONE = 3,      /* a connection that Python keeps something of is closed */
     ENG_FRONT_DISPLACED = 4, /* a device was accepted here whose session is another front's, which Python closes */
-    ENG_FRONT_HANDSHAKE_FAILED = 5, /* TLS, or the PROXY header, came to nothing: `fault` says why (enum eng_tls_fault), 0:
-                                       it was cut, because time or room was up */
+    ENG_FRONT_HANDSHAKE_FAILED = 5, /* TLS, or the PROXY header, came to nothing, `times` since the last poll: `fault` says
+                                       why (enum eng_tls_fault), 0: it was cut, because time or room was up */
     ENG_FRONT_CROWDED_OUT = 6, /* all places of the pending were taken: Python closes its own oldest one */
 };
 
 /* Events, and what they point to, stay until the front is called again, for whatever. DISPLACED: front and connection are
  * the other's. CROWDED_OUT: connection is the place that was left. device_id: of a SESSION. peer: of a CONNECT over TLS,
- * the certificates that the peer sent and whose key it has, as eng_chain_verify takes them. */
+ * the certificates that the peer sent and whose key it has, as eng_chain_verify takes them. address: of a HANDSHAKE_FAILED
+ * that of the first. */
 struct eng_front_event {
     uint64_t connection;
     const uint8_t *data, *device_id, *peer;
@@ -67,6 +68,7 @@ struct eng_front_event {
     uint32_t kind;
     uint32_t front;
     uint32_t client_maximum; /* Maximum Packet Size, 0 for none */
+    uint32_t times;
     uint16_t port;
     uint8_t fault;
     uint8_t version; /* of an accepted device */

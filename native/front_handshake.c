@@ -15,7 +15,14 @@ static int has_left(const struct eng_connection *connection)
 
 void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t fault)
 {
-    eng_front_tell(front, ENG_FRONT_HANDSHAKE_FAILED, slot)->fault = fault;
+    uint32_t *told = &front->failures[fault];
+
+    /* One event for all of them: who fails by the thousand must not keep Python busy. */
+    if (*told == 0) {
+        eng_front_tell(front, ENG_FRONT_HANDSHAKE_FAILED, slot)->fault = fault;
+        *told = front->events_count;
+    }
+    front->events[*told - 1].times++;
     eng_front_forget(front, slot);
 }
 

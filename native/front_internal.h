@@ -10,13 +10,14 @@
 #include "front.h"
 #include "recent_prefixes.h"
 #include "timers.h"
+#include "tls_fault.h"
 
 #define ENG_FRONT_READ_BYTES 16384
 #define ENG_FRONT_BATCH 512       /* epoll events taken at once */
 #define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
 #define ENG_FRONT_STORM 16        /* epoll events in one poll that make it and the next one linger for more, */
 #define ENG_FRONT_STORM_NS 500000 /* or, for itself, the time that it took */
-#define ENG_FRONT_OVERLOAD 1024   /* half a second of handshakes: with more in a row, the newest goes first */
+#define ENG_FRONT_LATE_MS 1000    /* where a handshake has waited so long to begin, the newest goes first */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_LINGER_MS 2
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
@@ -63,6 +64,7 @@ struct eng_front {
 
     struct eng_front_event *events;
     uint32_t events_count, events_room;
+    uint32_t failures[ENG_FAULT_UNTRUSTED_BALANCER + 1]; /* by fault: the event that tells of it, its number + 1 */
     struct eng_front_counts counts;
 
     struct epoll_event ready[ENG_FRONT_BATCH];

@@ -64,6 +64,14 @@ void eng_front_dequeue(struct eng_front *front, uint32_t slot)
         eng_connections_at(&front->connections, connection->queue_next)->queue_previous = connection->queue_previous;
 }
 
+/* The time for CONNECT runs from accept. */
+static int is_late(const struct eng_front *front, uint32_t slot)
+{
+    const uint64_t until_ms = eng_connections_at(&front->connections, slot)->deadline_ms;
+
+    return front->now_ms + front->settings.connect_ms >= until_ms + ENG_FRONT_LATE_MS;
+}
+
 uint32_t eng_front_take_queued(struct eng_front *front)
 {
     const int is_last_first = ++front->turns % TURNS == 0;
@@ -71,11 +79,11 @@ uint32_t eng_front_take_queued(struct eng_front *front)
     for (int i = 0; i < ENG_WORTHS; i++) {
         const int worth = is_last_first ? ENG_WORTHS - 1 - i : i;
         const struct eng_front_row *row = &front->rows[worth];
-        const int is_overloaded = worth != ENG_WORTH_BEGUN && row->count > ENG_FRONT_OVERLOAD;
-        const uint32_t slot = is_overloaded ? row->newest : row->oldest;
+        uint32_t slot;
 
         if (row->count == 0)
             continue;
+        slot = worth != ENG_WORTH_BEGUN && is_late(front, row->oldest) ? row->newest : row->oldest;
         eng_front_dequeue(front, slot);
         return slot;
     }

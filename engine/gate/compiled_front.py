@@ -50,7 +50,7 @@ class FrontEvent(msgspec.Struct, frozen=True, gc=False):
     """struct eng_front_event, copied.
 
     `address`: 16 bytes; an IPv4 address is mapped. `peer`: certificates (DER), the leaf first. `fault`: the value of a
-    HandshakeFault, "" where the time was up.
+    HandshakeFault, "" where the time was up; `times`: how often since the last poll.
     """
 
     kind: int
@@ -62,6 +62,7 @@ class FrontEvent(msgspec.Struct, frozen=True, gc=False):
     device_id: str = ""
     front: int = 0
     fault: str = ""
+    times: int = 0
     client_maximum: int = 0
     version: int = 0
 
@@ -358,6 +359,7 @@ def _event(event: "_native._Struct") -> FrontEvent:
         _text(event.device_id, event.device_id_len),
         event.front,
         FAULTS[event.fault],
+        event.times,
         event.client_maximum,
         event.version,
     )

@@ -239,7 +239,7 @@ class NativeMqttFront:
     def _note_handshake(self, event: FrontEvent) -> None:
         """No device is named yet, so there is nothing for the attempts: a counter, and now and then a line."""
         fault = HandshakeFault(event.fault) if event.fault else HandshakeFault.CUT
-        self._services.metrics.handshake_failed(fault)
+        self._services.metrics.handshake_failed(fault, event.times)
         if self._services.repeats.is_due(f"handshake {fault.value}"):
             address = address_text(event.address)
             _log.info("handshake failed", listener=self.name, reason=fault.value, address=address)

@@ -169,9 +169,9 @@ class ListenerMetrics:
         """Sessions that newer connections of their devices ended, so many."""
         self._taken_over.inc(count)
 
-    def handshake_failed(self, fault: HandshakeFault) -> None:
-        """A handshake below MQTT came to nothing."""
-        self._handshakes_failed[fault].inc()
+    def handshake_failed(self, fault: HandshakeFault, count: int = 1) -> None:
+        """A handshake below MQTT came to nothing, or so many did."""
+        self._handshakes_failed[fault].inc(count)
 
     def verdict(self, reason: Reason, seconds: float) -> None:
         """A claim was judged in so many seconds."""

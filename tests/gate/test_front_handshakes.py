@@ -1,10 +1,11 @@
 """Whose handshake a native front does first when many wait (DESIGN section 6)."""
 
 import datetime
+import time
 
 import pytest
 
-from engine.gate.compiled_front import mapped
+from engine.gate.compiled_front import Kind, mapped
 from engine.gate.compiled_tls import TlsContext
 from engine.node.certificates import LOOPBACK_NAMES, create_ca, issue_server_certificate
 from tests.gate.conftest import OpenFront
@@ -78,3 +79,27 @@ def test_handshake_that_was_begun_is_done_before_others_begin(open_front: OpenFr
     begun.send_some()
     front.until(lambda: begun.read() == CONNACK)
     assert sum(map(is_answered, strangers)) < STRANGERS
+
+
+def test_newest_goes_first_once_the_oldest_has_waited_for_a_second(open_front: OpenFront, tls: TlsContext) -> None:
+    front = open_front(tls=tls, accept_batch=2 * STRANGERS)
+    strangers = [begin(front, "127.0.0.1") for _ in range(STRANGERS)]
+    front.until(lambda: front.count.connections == STRANGERS)
+    assert sum(map(is_answered, strangers)) < STRANGERS / 2, "accepted in one turn, which has no time for them all"
+    time.sleep(1.1)
+    newest = begin(front, PUMP)
+    front.until(lambda: is_answered(newest))
+    assert sum(map(is_answered, strangers)) < STRANGERS
+
+
+def test_failures_of_one_kind_are_told_together(open_front: OpenFront, tls: TlsContext) -> None:
+    front = open_front(tls=tls, accept_batch=STRANGERS)
+    for _ in range(STRANGERS):
+        front.peer(b"no TLS at all")
+    told = []
+    while sum(event.times for event in told) < STRANGERS:
+        told.append(front.event(Kind.HANDSHAKE_FAILED))
+    assert {(event.fault, event.address) for event in told} == {("not_tls", mapped(b"\x7f\0\0\1"))}
+    assert sum(event.times for event in told) == STRANGERS
+    assert len(told) < STRANGERS / 2
+    assert front.count.open == 0

@@ -350,17 +350,19 @@ static uint32_t take_but_for_the_last_first(struct eng_front *front)
     return eng_front_take_queued(front);
 }
 
-/* Of handshakes to begin the oldest first, the newest while more wait than ENG_FRONT_OVERLOAD. */
+/* Of handshakes to begin the oldest first, the newest while the oldest has waited for ENG_FRONT_LATE_MS. */
 static void drive_row(struct eng_front *front)
 {
-    enum { WAITING = ENG_FRONT_OVERLOAD + 2 };
+    enum { WAITING = 200 };
     uint32_t slots[WAITING];
 
     for (int i = 0; i < WAITING; i++)
         slots[i] = waiting_from(front, 1, NULL);
     check(front->queued == WAITING, "who waits already waits twice");
+    front->now_ms = ENG_FRONT_LATE_MS;
     check(eng_front_take_queued(front) == slots[WAITING - 1], "under overload the newest is not first");
     check(eng_front_take_queued(front) == slots[WAITING - 2], "under overload the newest is not first");
+    front->now_ms = ENG_FRONT_LATE_MS - 1;
     check(eng_front_take_queued(front) == slots[0], "without it the oldest is not first");
     eng_front_dequeue(front, slots[1]);
     eng_front_dequeue(front, slots[WAITING - 3]);
@@ -401,7 +403,7 @@ static void drive_queue(void)
     static struct eng_front front;
     const uint8_t key[16] = "0123456789abcdef";
 
-    check(eng_connections_open(&front.connections, 2 * ENG_FRONT_OVERLOAD), "memory");
+    check(eng_connections_open(&front.connections, 1024), "memory");
     check(eng_recent_prefixes_open(&front.accepted, key), "memory");
     drive_row(&front);
     drive_rows(&front);
