@@ -98,8 +98,10 @@ static int may_decide(const struct eng_front *front, const struct eng_connection
     const uint32_t pending = front->pending->count + (connection->pending == 0);
     uint8_t prefix[ENG_PREFIX_BYTES];
 
-    if (front->known.table == NULL || front->asks_always || front->watches_all ||
-        pending > front->pending->soft)
+    if (front->known.table == NULL || front->asks_always || front->watches_all)
+        return 0;
+    /* To prove a device takes a microsecond, to refuse it after a handshake brings it back for another one. */
+    if (pending > front->pending->soft && connection->tls == NULL)
         return 0;
     if (front->watched.used == 0 || connection->is_exempt)
         return 1;

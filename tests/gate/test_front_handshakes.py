@@ -103,3 +103,18 @@ def test_failures_of_one_kind_are_told_together(open_front: OpenFront, tls: TlsC
     assert sum(event.times for event in told) == STRANGERS
     assert len(told) < STRANGERS / 2
     assert front.count.open == 0
+
+
+def test_known_device_is_accepted_after_its_handshake_above_the_soft_mark(
+    open_front: OpenFront, tls: TlsContext
+) -> None:
+    """Refused, it would come back for another handshake; others are Python's to answer "busy"."""
+    front = open_front(tls=tls, pending_soft=1)
+    silent = [front.peer() for _ in range(2)]
+    front.until(lambda: len(front.pending) == len(silent))
+    connect(front, begin(front, PUMP))
+    stranger = begin(front, PUMP)
+    front.until(stranger.step)
+    stranger.client.write(known_connect("valve"))
+    stranger.send_some()
+    assert front.event(Kind.CONNECT).data == known_connect("valve")
