@@ -119,9 +119,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # The registry (DESIGN section 3).
     group_commit_seconds: float = 0.005
     group_commit_writes: int = 512
-    writer_idle_seconds: float = 5.0
-    """Without a write, after which its memory is given back: at most 32 MiB of pages, read again at some 2 us each.
-    Longer than between two writes of what devices did (a second), so that a fleet that trickles in keeps them."""
+    writer_pause_seconds: float = 0.5
+    """Without a write, in which memory is given back where rows were changed since the last time: at most 32 MiB of
+    pages, read again at some 2 us each."""
+    give_back_seconds: float = 10.0
+    """Between two such times, so that a fleet that only trickles in keeps its pages."""
     write_queue: int = 16_384
     """Writes waiting for the writer thread; beyond it a write is "unavailable"."""
     inline_reads: int = 64

@@ -51,6 +51,7 @@ class Writer:
         self._token: trio.lowlevel.TrioToken | None = None
         self._failed: str | None = None
         self._is_closed = False
+        self._changes_before, self._give_back_at = 0, 0.0
         self._thread = threading.Thread(target=self._run, name="keyturn-writer", daemon=True)
         self._thread.start()
 
@@ -102,14 +103,21 @@ class Writer:
         self._connection.close()
 
     def _next(self) -> _Write[Any] | None:
-        """The oldest write that waits. When none has come for a while, memory is given back, once."""
+        """The oldest write that waits. In a pause memory is given back, now and then; the reaper ends each pause."""
         try:
-            return self._queue.get(timeout=self._limits.writer_idle_seconds)
+            return self._queue.get(timeout=self._limits.writer_pause_seconds)
         except queue.Empty:
-            # A fault here is no write's: what is wrong with the file the next one will meet, and say.
-            with contextlib.suppress(sqlite3.Error):
-                give_back(self._connection)
+            self._give_back()
             return self._queue.get()
+
+    def _give_back(self) -> None:
+        changes, now = self._connection.total_changes, self._clock.monotonic()
+        if changes == self._changes_before or now < self._give_back_at:
+            return
+        self._changes_before, self._give_back_at = changes, now + self._limits.give_back_seconds
+        # A fault here is no write's: what is wrong with the file the next one will meet, and say.
+        with contextlib.suppress(sqlite3.Error):
+            give_back(self._connection)
 
     def _transact(self, first: _Write[Any]) -> Sequence[_Write[Any]]:
         """One transaction; every write of the group has its answer or its fault on return."""
