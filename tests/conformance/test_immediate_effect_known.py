@@ -22,8 +22,8 @@ from tests.helpers.mqtt_packets import PINGREQ
 from tests.helpers.wire import wire_client
 
 NATIVE = [
-    pytest.param(FrontAndTransport("auto", "mqtt"), id="native-tcp"),
-    pytest.param(FrontAndTransport("auto", "mqtts"), id="native-tls"),
+    pytest.param(FrontAndTransport("always", "mqtt"), id="native-tcp"),
+    pytest.param(FrontAndTransport("always", "mqtts"), id="native-tls"),
 ]
 
 
@@ -110,11 +110,11 @@ async def freeze(site: Site, _device: Certified) -> None:
     ("native", "change"),
     [
         ("never", remove_ca),
-        ("auto", remove_ca),
-        ("auto", revoke),
-        ("auto", deactivate),
-        ("auto", reset_fingerprint),
-        ("auto", freeze),
+        ("always", remove_ca),
+        ("always", revoke),
+        ("always", deactivate),
+        ("always", reset_fingerprint),
+        ("always", freeze),
     ],
 )
 async def test_no_certificate_connects_once_the_call_has_returned(
@@ -132,7 +132,7 @@ async def test_no_certificate_connects_once_the_call_has_returned(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storm.run)
             await storm.is_at_full_strength()
-            assert (await known_good(site) > storm.accepted_before / 2) == (native == "auto")
+            assert (await known_good(site) > storm.accepted_before / 2) == (native == "always")
             await change(site, device)
             storm.is_changed = True
             accepted_by_c = await known_good(site)
@@ -143,7 +143,7 @@ async def test_no_certificate_connects_once_the_call_has_returned(
 
 
 async def test_session_that_c_has_begun_by_a_certificate_ends_with_its_ca(tmp_path: Path) -> None:
-    async with opened(tmp_path, "auto") as site:
+    async with opened(tmp_path, "always") as site:
         paths = issue("pump", site.ca).write(tmp_path)
         ca = tmp_path / "data/tls/ca.pem"
         for _ in range(2):

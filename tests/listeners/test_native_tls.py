@@ -147,7 +147,7 @@ async def test_cve_2017_7652_reload_that_fails_says_why_and_changes_nothing(
 
 async def test_live_sessions_go_on_over_a_reload(tmp_path: Path) -> None:
     """Even while a handshake by the old context has begun and does not end."""
-    async with open_test_node(tmp_path, native="auto") as running:
+    async with open_test_node(tmp_path, native="always") as running:
         await running.create_product()
         await running.create_device("pump", SECRET)
         ca, address = tmp_path / "data" / "tls" / "ca.pem", running.addresses["mqtts"]
