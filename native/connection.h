@@ -26,7 +26,8 @@ struct eng_held {
     uint32_t len, room;
 };
 
-/* Append. 1 when done, 0 where memory is short or it would be too much. Memory grows with what came, never with what was announced. */
+/* Append. 1 when done, 0 where memory is short or it would be too much. Memory grows with what came, never with what was
+ * announced. */
 int eng_held_append(struct eng_held *held, const uint8_t *data, size_t data_len);
 ENG_MUST_USE(eng_held_append);
 

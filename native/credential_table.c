@@ -268,7 +268,10 @@ int eng_credential_table_put_certified(struct eng_credential_table *table, const
     return put(table, device_id, device_id_len, &content);
 }
 
-void eng_credential_table_distrust(struct eng_credential_table *table) { atomic_fetch_add(&table->layout.header->trust, 1); }
+void eng_credential_table_distrust(struct eng_credential_table *table)
+{
+    atomic_fetch_add(&table->layout.header->trust, 1);
+}
 
 int eng_credential_table_remove(struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len)
 {

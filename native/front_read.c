@@ -100,7 +100,7 @@ static int may_decide(const struct eng_front *front, const struct eng_connection
 
     if (front->known.table == NULL || front->asks_always || front->watches_all)
         return 0;
-    /* To prove a device takes a microsecond, to refuse it after a handshake brings it back for another one. */
+    /* Who has shaken hands is judged all the same, here and in Python (NativeMqttFront._outcomes). */
     if (pending > front->pending->soft && connection->tls == NULL)
         return 0;
     if (front->watched.used == 0 || connection->is_exempt)

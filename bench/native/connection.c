@@ -25,8 +25,8 @@ static int open_socket(const struct options *options, uint64_t number)
     struct sockaddr_in source = {.sin_family = AF_INET};
 
     source.sin_addr.s_addr = htonl(FIRST_SOURCE + (uint32_t)(number % options->sources));
-    /* The port is picked by connect(), when both ends are known: each source has all of them for itself. */
-    /* Finished and CONNECT are two writes: with Nagle's algorithm the second waits 40 ms for the server's delayed ACK. */
+    /* The port is picked by connect(), when both ends are known: each source has all of them for itself. Finished and
+     * CONNECT are two writes: with Nagle's algorithm the second waits 40 ms for the server's delayed ACK. */
     if (descriptor < 0 || setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
         setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0 ||
         bind(descriptor, (const struct sockaddr *)&source, sizeof source) != 0)

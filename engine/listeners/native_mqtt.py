@@ -304,9 +304,13 @@ class NativeMqttFront:
                 del self._asked[asked.request.connection]
 
     async def _outcomes(self, claims: Sequence[_Asked]) -> Sequence[Outcome]:
-        """Busy is said before any look-up and any password work."""
+        """Busy is said before any look-up and any password work; not to who has shaken hands, for too many pending.
+
+        The handshake was the work, and would be again. C lets known devices in then, so that a wrong guess must be
+        judged too: only what is judged counts as a failed attempt.
+        """
         services = self._services
-        if services.pending.is_busy or services.health.is_lagging:
+        if (self._tls is None and services.pending.is_busy) or services.health.is_lagging:
             return [Rejected(Reason.SERVER_BUSY)] * len(claims)
         return await services.admission.admit([asked.request for asked in claims])
 

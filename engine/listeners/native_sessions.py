@@ -6,11 +6,9 @@ from engine.gate.compiled_front import NativeSession, NativeSessions
 from engine.session.table import Front, Session
 from engine.verdict.outcome import ProvedBy
 
-_CONNECTION_MASK = 0xFFFF_FFFF_FFFF_FFFF
-"""What C keeps of a connection's number: all of an MQTT front's."""
-
-
 _CONNECTION_BITS = 64
+"""What C keeps of a connection's number: all of an MQTT front's."""
+_CONNECTION_MASK = (1 << _CONNECTION_BITS) - 1
 _SHA256_BYTES = 32
 
 

@@ -67,7 +67,8 @@ class KnownGood:
             self._put_certified(claim, row, accepted, sequence)
             return
         is_checked = row.checked_stamp_seen or accepted.checked_stamp
-        if _may_be_known(row) and (row.activated or accepted.first) and self._is_fresh(row, sequence, is_checked):
+        is_active = row.activated or accepted.first
+        if _may_be_known(row, AuthType.SECRET) and is_active and self._is_fresh(row, sequence, is_checked):
             self._put(credential, is_checked)
 
     def forget(self, device_ids: Sequence[str], sequence: int) -> None:
@@ -98,7 +99,9 @@ class KnownGood:
             if number % _ROWS_BETWEEN_CHECKPOINTS == 0:
                 await trio.lowlevel.checkpoint()
             is_checked = row.checked_stamp_seen
-            if not (_may_be_known(row) and row.activated and self._is_fresh(row, sequence, is_checked)):
+            if not (_may_be_known(row, AuthType.SECRET) and row.activated):
+                continue
+            if not self._is_fresh(row, sequence, is_checked):
                 continue
             try:
                 credential = self._sealer.open_credential(row)
@@ -127,9 +130,9 @@ class KnownGood:
         )
 
     def _put_certified(self, claim: CertificateClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:
-        if self._certificates_changed > sequence or self._changed.is_since(row.device_id, sequence):
+        if not _may_be_known(row, AuthType.CERTIFICATES) or accepted.chain is None:
             return
-        if accepted.chain is None or row.frozen or row.protocol is not DeviceProtocol.MQTT:
+        if self._certificates_changed > sequence or not self._is_fresh(row, sequence, is_checked=True):
             return
         self.table.put_certified(
             row.device_id.encode(),
@@ -142,7 +145,7 @@ class KnownGood:
         )
 
 
-def _may_be_known(row: CredentialRow) -> bool:
-    """Whether the verdict on this device, once activated, depends on nothing beside what C looks at
+def _may_be_known(row: CredentialRow, auth_type: AuthType) -> bool:
+    """Whether the verdict on this device by such a proof, once activated, depends on nothing beside what C looks at
     (docs/known-good.md)."""
-    return row.auth_type is AuthType.SECRET and row.protocol is DeviceProtocol.MQTT and not row.frozen
+    return row.auth_type is auth_type and row.protocol is DeviceProtocol.MQTT and not row.frozen

@@ -6,10 +6,9 @@ that the number of series is fixed.
 
 from collections.abc import Callable, Sequence
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from engine.observe.handshake import HandshakeFault
-from engine.observe.histogram import Histogram
 from engine.verdict.outcome import Reason
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
@@ -77,8 +76,8 @@ class Metrics:
             "keyturn_verdict_seconds",
             "From the complete claim to its verdict",
             ("listener", "protocol", "outcome"),
-            VERDICT_BUCKETS,
-            self._registry,
+            buckets=VERDICT_BUCKETS,
+            registry=self._registry,
         )
         self.sessions_taken_over = self._counter("sessions_taken_over", "Sessions that a newer one of the device ended")
         self._store_failures = self._counter("store_failures", "Calls that the registry answered 'unavailable'")
@@ -182,7 +181,8 @@ class ListenerMetrics:
         for reason in set(reasons):
             count = reasons.count(reason)
             self._verdicts[reason].inc(count)
-            self._seconds[reason].observe(seconds, count)
+            for _ in range(count):
+                self._seconds[reason].observe(seconds)
 
     def broken(self, reason: Reason) -> None:
         """A live session ended because the device broke the protocol."""

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from engine.verdict.outcome import Reason
-from tests.conformance.conftest import OpenGate, connect_as
+from tests.conformance.conftest import FRONTS, OpenGate, connect_as
 from tests.conformance.test_connect import refusal
 from tests.helpers.mqtt_packets import PINGREQ, WillMessage, packet
 
@@ -108,12 +108,26 @@ async def test_promise_3_prefix_has_a_share_of_the_pending(open_gate: OpenGate) 
             assert (await fourth.exchange(connect_as()))[3] == 0, "an accepted one has left the pending"
 
 
+@pytest.mark.parametrize("open_gate", [front for front in FRONTS if front.id != "native-tls"], indirect=True)
 async def test_promise_3_above_the_soft_mark_connect_is_answered_busy(open_gate: OpenGate) -> None:
     async with open_gate(pending_soft=1) as gate, gate.client():
         for version in (3, 4, 5):
             assert await gate.answer(connect_as(version=version)) == refusal(Reason.SERVER_BUSY, version)
             wrong = connect_as("pump", "wrong", version=version)
             assert await gate.answer(wrong) == refusal(Reason.SERVER_BUSY, version)
+
+
+@pytest.mark.parametrize("open_gate", [front for front in FRONTS if front.id == "native-tls"], indirect=True)
+async def test_promise_3_above_the_soft_mark_who_has_shaken_hands_with_c_is_judged_and_counted(
+    open_gate: OpenGate,
+) -> None:
+    """Refused, a device would come back for another handshake. No guess goes uncounted for it, be the device known."""
+    async with open_gate(overrides=NOT_EXEMPT, pending_soft=1, failures_per_pair=2) as gate, gate.client():
+        for _ in range(2):
+            assert (await gate.answer(connect_as()))[3] == 0
+        for _ in range(2):
+            assert await gate.answer(connect_as("pump", "wrong")) == refusal(Reason.WRONG_SECRET, 4)
+        assert await gate.answer(connect_as()) == refusal(Reason.RATE_EXCEEDED, 4)
 
 
 async def test_promise_3_above_the_hard_mark_the_oldest_without_progress_goes(open_gate: OpenGate) -> None:

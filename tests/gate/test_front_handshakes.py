@@ -108,7 +108,7 @@ def test_failures_of_one_kind_are_told_together(open_front: OpenFront, tls: TlsC
 def test_known_device_is_accepted_after_its_handshake_above_the_soft_mark(
     open_front: OpenFront, tls: TlsContext
 ) -> None:
-    """Refused, it would come back for another handshake; others are Python's to answer "busy"."""
+    """Refused, it would come back for another handshake; others are Python's to judge."""
     front = open_front(tls=tls, pending_soft=1)
     silent = [front.peer() for _ in range(2)]
     front.until(lambda: len(front.pending) == len(silent))
