@@ -91,11 +91,13 @@ def _note(row: Row) -> str:
         notes.append(f"client {busy:.0%} busy, its p99 late {late_p99 / 1e3:.2f} ms")
     if late is not None and late > _LATE_US:
         notes.append(f"client up to {late / 1e3:.0f} ms late")
-    besiegers, known = map(row.median, ("besiegers_busy", "accepted_in_c"))
+    besiegers, known, looked_up = map(row.median, ("besiegers_busy", "accepted_in_c", "looked_up"))
     if besiegers is not None:
         notes.append(f"besiegers {besiegers:.0%} busy")
     if known:
         notes.append(f"{known:.0%} accepted in C")
+    if looked_up:
+        notes.append(f"{looked_up:.0%} looked up for it")
     return ", ".join(notes)
 
 

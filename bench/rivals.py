@@ -42,11 +42,18 @@ class Service(NamedTuple):
 
     def accepted_in_c(self) -> float:
         """How many its table of known devices has accepted so far; 0 where there is none."""
+        return self._total("keyturn_known_good_total")
+
+    def looked_up_for_c(self) -> float:
+        """How many devices had to be put into that table because they came; 0 where there is none."""
+        return self._total("keyturn_known_good_looked_up_total")
+
+    def _total(self, metric: str) -> float:
         if not self.api:
             return 0.0
         with urllib.request.urlopen(f"http://{self.api}/metrics") as answer:
             lines = answer.read().decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith("keyturn_known_good_total{"))
+        return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{metric}{{", f"{metric} ")))
 
 
 Rival = dict[str, Service]

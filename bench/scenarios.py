@@ -51,10 +51,11 @@ class Bout(NamedTuple):
 
 def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
     """Known devices, as many at a time as `in_flight`; the server's CPU time a connection."""
-    used, known = [], []
+    used, known, looked_up = [], [], []
 
     def before() -> None:
         known.append(bout.service.accepted_in_c())
+        looked_up.append(bout.service.looked_up_for_c())
         used.append(bout.service.cpu())
 
     length = {} if "connections" in flags else {"seconds": bout.seconds}
@@ -72,6 +73,7 @@ def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
         "system_us": system * each,
         "busy": total / result.seconds,
         "accepted_in_c": (bout.service.accepted_in_c() - known[0]) / result.started,
+        "looked_up": (bout.service.looked_up_for_c() - looked_up[0]) / result.started,
         **_latencies(result),
     }
 
@@ -265,6 +267,16 @@ SCENARIOS = {
     "first": Scenario("plain, secret, first sight", SHARE, "plain", first, _cpu_share, is_fresh=True),
     "filled": Scenario(
         "plain, secret, known since before the start", SHARE, "plain", first, _cpu_share, True, "activated"
+    ),
+    "learned": Scenario(
+        "plain, secret, known to the registry, looked up at first sight",
+        SHARE,
+        "plain",
+        first,
+        _cpu_share,
+        True,
+        "activated",
+        limits={"known_good_rows": 0},
     ),
     "python": Scenario(
         "plain, secret, known to the registry alone",

@@ -156,7 +156,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     registry_look_seconds: float = 1.0
     """How often the registry is looked at for their sake: so late, at most, is an outage noticed (THREATS 7)."""
     known_good_rows: int = 1024
-    """Rows read in one thread hop while the table is filled from the registry."""
+    """Rows read in one thread hop while the table is filled from the registry; 0: it is not, and each device is looked
+    up when it comes."""
 
     # What an operator sees (DESIGN section 3, Audit).
     attempts_devices: int = 65_536

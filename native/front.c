@@ -280,8 +280,9 @@ static int linger_ms(struct eng_front *front, int taken, uint64_t until_ns)
 
     if (taken >= ENG_FRONT_STORM || now + ENG_FRONT_TURN_NS > until_ns + ENG_FRONT_STORM_NS)
         front->is_storm = 1;
-    return front->is_storm && front->events_count == 0 && front->queued == 0 && now < until_ns ? ENG_FRONT_LINGER_MS
-                                                                                                : 0;
+    if (!front->is_storm || front->events_count > 0 || front->strangers.count > 0 || front->queued > 0)
+        return 0;
+    return now < until_ns ? ENG_FRONT_LINGER_MS : 0;
 }
 
 /* Events lend only now what is their connection's: it may have come to an end since, by its peer or a newer session, and
@@ -320,6 +321,7 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
     front->now = now;
     front->now_ms = eng_front_now_ms();
     front->is_polling = 1;
+    eng_front_forget_strangers(front);
     while (front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
         count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, linger_ms(front, taken, until_ns));
         if (count <= 0)

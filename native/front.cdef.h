@@ -109,6 +109,15 @@ int eng_front_descriptor(const struct eng_front *front);
  * waiting. How many events there are. */
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more);
 
+/* CONNECTs of the last poll from devices of which the table knows nothing, and that are no events: Python looks them up,
+ * puts those that may be there, and hands the connections back. How many; device_ids have a line feed behind each. Stay
+ * until the next poll. */
+uint32_t eng_front_tell_strangers(const struct eng_front *front, const uint64_t **connections,
+                                  const uint8_t **device_ids, size_t *device_ids_len);
+
+/* Accept those of them that are known now; of the other ones the next poll tells, as CONNECT. */
+void eng_front_judge_again(struct eng_front *front, const uint64_t *connections, uint32_t count);
+
 /* While set, Python is asked about every CONNECT (it will say "busy", or "draining"). */
 void eng_front_ask_always(struct eng_front *front, int always);
 

@@ -16,6 +16,7 @@
 
 ENG_MUST_USE(eng_front_open);
 ENG_MUST_USE(eng_front_poll);
+ENG_MUST_USE(eng_front_tell_strangers);
 ENG_MUST_USE(eng_front_admit);
 ENG_MUST_USE(eng_front_go_on);
 

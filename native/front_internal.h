@@ -2,7 +2,7 @@
 #define ENG_FRONT_INTERNAL_H
 
 /* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_proxy.c, front_queue.c,
- * front_handshake.c, front_read.c, front_stream.c, front_write.c, front_reply.c. */
+ * front_handshake.c, front_read.c, front_stream.c, front_write.c, front_reply.c, front_strangers.c. */
 
 #include <sys/epoll.h>
 
@@ -18,6 +18,7 @@
 #define ENG_FRONT_STORM 16        /* epoll events in one poll that make it and the next one linger for more, */
 #define ENG_FRONT_STORM_NS 500000 /* or, for itself, the time that it took */
 #define ENG_FRONT_LATE_MS 1000    /* where a handshake has waited so long to begin, the newest goes first */
+#define ENG_FRONT_STRANGERS 512   /* told in one turn; the next ones are told as any other CONNECT */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_LINGER_MS 2
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
@@ -32,6 +33,14 @@ enum eng_front_worth {
 
 struct eng_front_row {
     uint32_t newest, oldest, count; /* the two are set while there is one */
+};
+
+/* CONNECTs of this turn whose devices the table has not. device_ids: each with a line feed behind it. */
+struct eng_front_strangers {
+    uint64_t connections[ENG_FRONT_STRANGERS];
+    uint8_t device_ids[ENG_FRONT_STRANGERS * 64];
+    size_t device_ids_len;
+    uint32_t count;
 };
 
 struct eng_front {
@@ -66,6 +75,7 @@ struct eng_front {
     uint32_t events_count, events_room;
     uint32_t failures[ENG_FAULT_UNTRUSTED_BALANCER + 1]; /* by fault: the event that tells of it, its number + 1 */
     struct eng_front_counts counts;
+    struct eng_front_strangers strangers;
 
     struct epoll_event ready[ENG_FRONT_BATCH];
     uint8_t scratch[ENG_FRONT_READ_BYTES];
@@ -134,6 +144,14 @@ ENG_MUST_USE(eng_front_is_within);
 void eng_front_read(struct eng_front *front, uint32_t slot);
 /* Go on with what is held and was not told to Python. */
 void eng_front_resume(struct eng_front *front, uint32_t slot);
+
+/* The CONNECT that Python was told of, and is asked no more about where it is accepted. */
+void eng_front_read_again(struct eng_front *front, uint32_t slot);
+
+/* front_strangers.c: 0 where there is no room left in this turn. */
+int eng_front_note_stranger(struct eng_front *front, uint32_t slot, const struct eng_known_good *good);
+ENG_MUST_USE(eng_front_note_stranger);
+void eng_front_forget_strangers(struct eng_front *front);
 
 /* front_stream.c: bytes in and out, through TLS where there is some, never waiting. */
 enum eng_stream_answer { ENG_STREAM_GONE = 0, ENG_STREAM_AGAIN = -1, ENG_STREAM_AGAIN_TO_WRITE = -2 };

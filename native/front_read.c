@@ -39,18 +39,6 @@ static int answer(struct eng_front *front, uint32_t slot, struct view *view)
     return eng_front_write(front, slot, front->answers, answers);
 }
 
-/* Give Python all that is left, or the first `len` bytes of it; nothing is read until it has answered. */
-static void ask(struct eng_front *front, uint32_t slot, struct view *view, size_t len, enum eng_front_kind kind)
-{
-    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-
-    if (!hold(front, slot, view) || !eng_front_watch_for(front, slot, 0))
-        return;
-    connection->asked_bytes = (uint32_t)len;
-    connection->state = kind == ENG_FRONT_CONNECT ? ENG_CONNECTION_VERDICT_ASKED : ENG_CONNECTION_SESSION_ASKED;
-    (void)eng_front_tell(front, kind, slot);
-}
-
 /* The whole packets behind the first `first` bytes, and those; everything, where something is no packet, for Python to
  * say what is wrong. */
 static size_t whole_packets(const struct eng_front *front, const struct view *view, size_t first)
@@ -61,6 +49,21 @@ static size_t whole_packets(const struct eng_front *front, const struct view *vi
     while ((found = eng_mqtt_frame(view->data + at, view->len - at, front->settings.packet_bytes, &start, &end)) == 1)
         at += end;
     return (found == 0 ? at : view->len) - view->at;
+}
+
+/* Have Python answer the packets from here on, of which the first ends at `end`, 0: what is no packet. Nothing is read
+ * until it has. 1 where it is yet to be told. */
+static int await_answer(struct eng_front *front, uint32_t slot, struct view *view, size_t end,
+                        enum eng_connection_state state)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const size_t len = end > 0 ? whole_packets(front, view, end) : view->len - view->at;
+
+    if (!hold(front, slot, view) || !eng_front_watch_for(front, slot, 0))
+        return 0;
+    connection->asked_bytes = (uint32_t)len;
+    connection->state = state;
+    return 1;
 }
 
 /* Enter the session. What it takes over is closed here, or told to Python where it is another front's. */
@@ -109,28 +112,31 @@ static int may_decide(const struct eng_front *front, const struct eng_connection
     return eng_prefixes_count(&front->watched, prefix) == 0;
 }
 
-/* 1 where the CONNECT was accepted, 0 where Python must be asked, -1 where the connection is gone. */
-static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len)
+/* 1 where the CONNECT was accepted, 0 where Python must be asked, and `good` is as eng_front_verdict leaves it, -1 where
+ * the connection is gone. */
+static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len,
+                        struct eng_known_good *good)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     struct eng_front_verdict verdict;
-    struct eng_known_good good;
     const uint8_t *list = NULL;
     size_t list_len = 0;
 
+    good->device_id = NULL;
     if (connection->tls != NULL)
         list = eng_tls_connection_peer(connection->tls, &list_len);
     if (!may_decide(front, connection) || eng_front_verdict(&front->settings, &front->known, body, body_len, list,
-                                                            list_len, front->now, &good, &verdict) != 1)
+                                                            list_len, front->now, good, &verdict) != 1)
         return 0;
     /* The entry once more, with nothing between this and the answer. */
-    if (!attach(front, slot, &good) || eng_known_good_still(front->known.table, &good) != 1) {
+    if (!attach(front, slot, good) || eng_known_good_still(front->known.table, good) != 1) {
         (void)eng_sessions_detach(front->sessions, connection->session);
         connection->session = 0;
+        good->device_id = NULL;
         return 0;
     }
     eng_front_leave_pending(front, slot);
-    eng_seen_note(front->known.seen, &good, front->now, front->settings.number, connection->address, connection->port);
+    eng_seen_note(front->known.seen, good, front->now, front->settings.number, connection->address, connection->port);
     connection->state = ENG_CONNECTION_LIVE;
     connection->version = verdict.version;
     connection->keep_alive_s = verdict.keep_alive_s;
@@ -168,30 +174,40 @@ static int take_packet(struct eng_front *front, uint32_t slot, struct view *view
         eng_front_forget(front, slot);
         return 0;
     }
-    ask(front, slot, view, end > 0 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_SESSION);
+    if (await_answer(front, slot, view, end, ENG_CONNECTION_SESSION_ASKED))
+        (void)eng_front_tell(front, ENG_FRONT_SESSION, slot);
     return 0;
+}
+
+/* What should be CONNECT, of `end` bytes with its header; 0: it is no packet. 1 to go on with the next. */
+static int take_connect(struct eng_front *front, uint32_t slot, struct view *view, size_t start, size_t end)
+{
+    const uint8_t *packet = view->data + view->at;
+    struct eng_known_good good = {0};
+    int accepted = 0, is_noted;
+
+    if (end > 0 && packet[0] == CONNECT)
+        accepted = accept_known(front, slot, packet + start, end - start, &good);
+    if (accepted == 0) {
+        is_noted = good.device_id != NULL && eng_front_note_stranger(front, slot, &good);
+        if (await_answer(front, slot, view, end, ENG_CONNECTION_VERDICT_ASKED) && !is_noted)
+            (void)eng_front_tell(front, ENG_FRONT_CONNECT, slot);
+    }
+    view->at += end;
+    return accepted == 1;
 }
 
 /* One step through the bytes: 1 to go on, 0 where all is said, 2 where more bytes are needed. */
 static int step(struct eng_front *front, uint32_t slot, struct view *view)
 {
-    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     const int is_live = connection->state == ENG_CONNECTION_LIVE;
     const uint32_t maximum = is_live ? front->settings.packet_bytes : front->settings.connect_packet_bytes;
-    const uint8_t *packet = view->data + view->at;
     size_t start = 0, end = 0;
-    int accepted;
-    const int found = eng_mqtt_frame(packet, view->len - view->at, maximum, &start, &end);
 
-    if (found == 0)
+    if (eng_mqtt_frame(view->data + view->at, view->len - view->at, maximum, &start, &end) == 0)
         return 2;
-    if (is_live)
-        return take_packet(front, slot, view, end);
-    accepted = found == 1 && packet[0] == CONNECT ? accept_known(front, slot, packet + start, end - start) : 0;
-    if (accepted == 0)
-        ask(front, slot, view, found == 1 ? whole_packets(front, view, end) : view->len - view->at, ENG_FRONT_CONNECT);
-    view->at += end;
-    return accepted == 1;
+    return is_live ? take_packet(front, slot, view, end) : take_connect(front, slot, view, start, end);
 }
 
 /* 1 where the connection is there and may be read from. */
@@ -214,6 +230,26 @@ void eng_front_resume(struct eng_front *front, uint32_t slot)
 
     if (take(front, slot, &view) && connection->tls != NULL)
         eng_front_enqueue(front, slot);
+}
+
+void eng_front_read_again(struct eng_front *front, uint32_t slot)
+{
+    struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct eng_known_good good;
+    size_t start, end;
+    int accepted = 0;
+
+    if (eng_mqtt_frame(connection->in.bytes, connection->asked_bytes, front->settings.connect_packet_bytes, &start,
+                       &end) == 1)
+        accepted = accept_known(front, slot, connection->in.bytes + start, end - start, &good);
+    if (accepted == 0)
+        (void)eng_front_tell(front, ENG_FRONT_CONNECT, slot);
+    if (accepted != 1)
+        return;
+    eng_held_drop(&connection->in, end);
+    connection->asked_bytes = 0;
+    if (connection->out.len == 0)
+        eng_front_resume(front, slot);
 }
 
 void eng_front_read(struct eng_front *front, uint32_t slot)

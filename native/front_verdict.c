@@ -37,12 +37,16 @@ int eng_front_verdict(const struct eng_front_settings *settings, const struct en
 {
     struct eng_mqtt_connect connect;
 
+    good->device_id = NULL;
     if (eng_mqtt_connect_read(body, body_len, &connect) != 0 ||
         eng_known_good(known->table, known->policy, &connect, list, list_len, now, good) != 1)
         return 0;
     accept(settings, &connect, verdict);
+    if (verdict->client_maximum == 0 || verdict->client_maximum >= verdict->connack->len)
+        return 1;
     /* A CONNACK that the client does not take is Python's to leave out. */
-    return verdict->client_maximum == 0 || verdict->client_maximum >= verdict->connack->len;
+    good->device_id = NULL;
+    return 0;
 }
 
 int eng_front_verdict_of_packet(const struct eng_front_settings *settings, const struct eng_front_known *known,

@@ -11,7 +11,8 @@ struct eng_front_verdict {
 };
 
 /* body: what stands behind the Fixed Header, on a connection of which C may decide; list: the peer's certificates, or
- * NULL. 1: accepted, and `good` says who, as long as eng_known_good_still holds. 0: ask Python; nothing is said. */
+ * NULL. 1: accepted, and `good` says who, as long as eng_known_good_still holds. 0: ask Python; of `good` there is device_id,
+ * as eng_known_good leaves it. */
 int eng_front_verdict(const struct eng_front_settings *settings, const struct eng_front_known *known,
                       const uint8_t *body, size_t body_len, const uint8_t *list, size_t list_len, int64_t now,
                       struct eng_known_good *good, struct eng_front_verdict *verdict);

@@ -144,17 +144,21 @@ int eng_known_good(const struct eng_credential_table *table, const struct eng_kn
     struct eng_credential_copy copy;
     struct claim claim;
 
+    result->device_id = NULL;
     if (!is_fit(connect, policy) || !read_claim(connect->client_id, connect->client_id_len, &claim))
         return 0;
     if (connect->user_name_len != claim.device_id_len
         || memcmp(connect->user_name, claim.device_id, claim.device_id_len) != 0)
         return 0;
-    if (!eng_credential_table_find(table, claim.device_id, claim.device_id_len, &copy)
-        || !is_proved(table, policy, connect, &claim, list, list_len, &copy, now, result))
+    result->device_id_len = claim.device_id_len;
+    if (!eng_credential_table_find(table, claim.device_id, claim.device_id_len, &copy)) {
+        result->device_id = connect->password_len == PASSWORD_BYTES ? claim.device_id : NULL;
+        return 0;
+    }
+    if (!is_proved(table, policy, connect, &claim, list, list_len, &copy, now, result))
         return 0;
 
     result->device_id = claim.device_id;
-    result->device_id_len = claim.device_id_len;
     result->generation = copy.generation;
     result->version = copy.version;
     result->trust = copy.trust;

@@ -32,7 +32,8 @@ struct eng_known_good {
 /* connect: read as well-formed (mqtt_connect.h), on a connection that may be served at all: draining, overload, failed
  * attempts and the listener are the caller's to look at. list: the certificates that the peer sent, as TLS carries them,
  * the key of the first of which it has; NULL for none. now: seconds since 1970, the fraction cut off. 1: accepted, and
- * `result` says who. 0: ask Python; `result` says nothing. */
+ * `result` says who. 0: ask Python; `result` says nothing but device_id: NULL, or that of a device of which the table has
+ * nothing yet, and with whose secrets in it the answer might be another. */
 int eng_known_good(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
                    const struct eng_mqtt_connect *connect, const uint8_t *list, size_t list_len, int64_t now,
                    struct eng_known_good *result);

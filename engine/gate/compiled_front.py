@@ -67,6 +67,13 @@ class FrontEvent(msgspec.Struct, frozen=True, gc=False):
     version: int = 0
 
 
+class Strangers(msgspec.Struct, frozen=True, gc=False):
+    """CONNECTs of devices that the table has not. `connections`: theirs, in the same order, as C has them."""
+
+    device_ids: list[str]
+    connections: bytes
+
+
 class Counts(msgspec.Struct, frozen=True, gc=False):
     """struct eng_front_counts."""
 
@@ -227,6 +234,7 @@ class NativeFront:
         self._kept = (sessions, pending, known, networks, proxy)  # behind the front: it is let go first
         self._events = ffi.new("struct eng_front_event **")
         self._more = ffi.new("int *")
+        self._strangers = ffi.new("uint64_t **"), ffi.new("uint8_t **"), ffi.new("size_t *")
         self._counts: _native._Struct = ffi.new("struct eng_front_counts *")
 
     def set_tls(self, tls: TlsContext) -> None:
@@ -249,6 +257,20 @@ class NativeFront:
             return [], self._more[0] != 0
         events = self._events[0]
         return [_event(events[number]) for number in range(count)], True
+
+    def strangers(self) -> Strangers | None:
+        """Who came in the last poll and is not in the table: to be asked once for each poll."""
+        connections, device_ids, length = self._strangers
+        count = _native.lib.eng_front_tell_strangers(self._front, connections, device_ids, length)
+        if not count:
+            return None
+        names = bytes(_native.ffi.buffer(device_ids[0], length[0])).decode("ascii").splitlines()
+        return Strangers(names, bytes(_native.ffi.buffer(connections[0], 8 * count)))
+
+    def judge_again(self, strangers: Strangers) -> None:
+        """Those of them that are in the table now are accepted; of the others the next poll tells."""
+        connections = _native.ffi.from_buffer("uint64_t[]", strangers.connections)
+        _native.lib.eng_front_judge_again(self._front, connections, len(strangers.device_ids))
 
     def ask_always(self, *, always: bool) -> None:
         """As eng_front_ask_always."""

@@ -32,6 +32,9 @@ OnAccepted = Callable[[DeviceClaim, Credential, Accepted, int], None]
 """Told of a device that secret or certificate has proved: the claim, what it was judged by, and the bus's number before
 that was read."""
 
+OnRows = Callable[[Sequence[CredentialRow], int], None]
+"""Told of rows just read, and of the bus's number before that."""
+
 _UNDECIDED = Rejected(Reason.REGISTRY_UNAVAILABLE)
 """What is said where nothing could be decided."""
 
@@ -149,6 +152,18 @@ class Admission:
             await self._look_up(self._store.credentials, [""])
         except StoreUnavailable:
             self._metrics.store_failed()
+
+    async def learn(self, device_ids: Sequence[str], on_rows: OnRows) -> None:
+        """Have the rows of these devices handed on, as far as they are there and can be read. A few are read with no
+        checkpoint (Store.credentials)."""
+        sequence = self._bus.sequence
+        try:
+            rows = await self._look_up(self._store.credentials, device_ids)
+        except StoreUnavailable:
+            self._metrics.store_failed()
+        else:
+            self._metrics.looked_up(len(rows))
+            on_rows(list(rows.values()), sequence)
 
     async def _look_up(self, ask: _Ask, ids: Sequence[str]) -> Mapping[str, CredentialRow]:
         try:

@@ -29,7 +29,7 @@ from engine.gate.compiled_front import (
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
 from engine.gate.front_settings import Balancers
-from engine.listeners.admit import Request
+from engine.listeners.admit import OnRows, Request
 from engine.listeners.mqtt import FrontServices
 from engine.listeners.native_pending import NativePending
 from engine.listeners.native_sessions import NativeSessionTable
@@ -60,11 +60,13 @@ _log = structlog.get_logger("keyturn.mqtt")
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What the native fronts of a node share: `known` is what C accepts known devices by, None to ask always."""
+    """What the native fronts of a node share: `known` is what C accepts known devices by, None to ask always; by
+    `learn` the devices of these rows are known from now on, as far as they may be."""
 
     sessions: NativeSessionTable
     pending: NativePending
     known: tuple[CredentialTable, KnownGoodPolicy, Seen] | None
+    learn: OnRows | None = None
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
@@ -179,6 +181,10 @@ class NativeMqttFront:
             self._steer(front)
             events, has_more = front.poll(self._services.clock.wall())
             self._count(front)
+            strangers = front.strangers()
+            if strangers is not None:
+                await self._learn(strangers.device_ids)
+                front.judge_again(strangers)
             claims = self._take(front, events)
             if claims:
                 nursery.start_soon(self._judge, front, claims)
@@ -186,6 +192,17 @@ class NativeMqttFront:
                 await trio.lowlevel.checkpoint()
             else:
                 await trio.lowlevel.wait_readable(front.fileno())
+
+    async def _learn(self, device_ids: Sequence[str]) -> None:
+        """Devices that C has not heard of; where the table is full, it never will."""
+        learn, known, inline = self._shared.learn, self._shared.known, self._limits.inline_reads
+        if learn is None or known is None or known[0].is_full:
+            return
+        try:
+            for first in range(0, len(device_ids), inline):
+                await self._services.admission.learn(device_ids[first : first + inline], learn)
+        except Exception:
+            self._log_bug()  # they take the long way
 
     def _steer(self, front: NativeFront) -> None:
         """Tell C whom it must ask about."""

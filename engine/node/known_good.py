@@ -47,7 +47,7 @@ class KnownGood:
         """
         last = ""
         try:
-            while not self.table.is_full:
+            while not self.table.is_full and self._limits.known_good_rows:
                 sequence = self._sequence
                 rows = await self._store.credentials_after(last, self._limits.known_good_rows)
                 await self._put_all(rows, sequence)
@@ -60,6 +60,11 @@ class KnownGood:
             _log.warning("the credential table is full; the devices that are not in it take the long way")
         _log.info("devices known at start", count=len(self.table))
 
+    def learn(self, rows: Sequence[CredentialRow], sequence: int) -> None:
+        """Put those of them that may be; they were read under `sequence`."""
+        for row in rows:
+            self._put_row(row, sequence)
+
     def offer(self, claim: DeviceClaim, credential: Credential, accepted: Accepted, sequence: int) -> None:
         """A device was accepted by this, whose row was read under `sequence`; its activation is durable."""
         row = credential.row
@@ -69,7 +74,9 @@ class KnownGood:
         is_checked = row.checked_stamp_seen or accepted.checked_stamp
         is_active = row.activated or accepted.first
         if _may_be_known(row, AuthType.SECRET) and is_active and self._is_fresh(row, sequence, is_checked):
-            self._put(credential, is_checked)
+            primary = credential.primary if credential.has_primary else None
+            secondary = credential.secondary if credential.has_secondary else None
+            self._put(row, primary, secondary, is_checked=is_checked)
 
     def forget(self, device_ids: Sequence[str], sequence: int) -> None:
         """As Cache.forget."""
@@ -98,17 +105,18 @@ class KnownGood:
         for number, row in enumerate(rows):
             if number % _ROWS_BETWEEN_CHECKPOINTS == 0:
                 await trio.lowlevel.checkpoint()
-            is_checked = row.checked_stamp_seen
-            if not (_may_be_known(row, AuthType.SECRET) and row.activated):
-                continue
-            if not self._is_fresh(row, sequence, is_checked):
-                continue
-            try:
-                credential = self._sealer.open_credential(row)
-            except StoreUnavailable:
-                # Its CONNECT is answered "unavailable", by Python.
-                continue
-            self._put(credential, is_checked)
+            self._put_row(row, sequence)
+
+    def _put_row(self, row: CredentialRow, sequence: int) -> None:
+        is_checked = row.checked_stamp_seen
+        if not (_may_be_known(row, AuthType.SECRET) and row.activated and self._is_fresh(row, sequence, is_checked)):
+            return
+        try:
+            primary, secondary = self._sealer.open_secrets(row)
+        except StoreUnavailable:
+            # Its CONNECT is answered "unavailable", by Python.
+            return
+        self._put(row, primary, secondary, is_checked=is_checked)
 
     def _is_fresh(self, row: CredentialRow, sequence: int, is_checked: bool) -> bool:
         """Whether the row, read under `sequence`, is as it is now, a first checked stamp included."""
@@ -118,15 +126,14 @@ class KnownGood:
             return False
         return is_checked or not self._checked.is_since(row.device_id, sequence)
 
-    def _put(self, credential: Credential, is_checked: bool) -> None:
-        row = credential.row
+    def _put(self, row: CredentialRow, primary: bytes | None, secondary: bytes | None, *, is_checked: bool) -> None:
         self.table.put(
             row.device_id.encode(),
             bytes.fromhex(row.record_id),
             row.generation,
             checked_stamp_seen=is_checked,
-            primary=credential.primary if credential.has_primary else None,
-            secondary=credential.secondary if credential.has_secondary else None,
+            primary=primary,
+            secondary=secondary,
         )
 
     def _put_certified(self, claim: CertificateClaim, row: CredentialRow, accepted: Accepted, sequence: int) -> None:

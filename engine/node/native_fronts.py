@@ -60,7 +60,8 @@ class NativeFronts:
         if self.known_good is not None:
             policy = KnownGoodPolicy(limits, config.policy.sign_types, config.policy.stamp_window_hours)
             known = (self.known_good.table, policy, self._seen)
-        self._shared = Shared(self.sessions, self.pending, known)
+        learn = None if self.known_good is None else self.known_good.learn
+        self._shared = Shared(self.sessions, self.pending, known, learn)
         verifier = verify_chain if isinstance(verify_chain, ChainVerifier) else ChainVerifier(limits)
         self.tls = NativeTls(
             config.data / config.tls.certificate,

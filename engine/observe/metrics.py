@@ -80,6 +80,9 @@ class Metrics:
             registry=self._registry,
         )
         self.sessions_taken_over = self._counter("sessions_taken_over", "Sessions that a newer one of the device ended")
+        self._looked_up = self._counter(
+            "known_good_looked_up", "Devices of the registry that C did not know when they came, looked up for it"
+        )
         self._store_failures = self._counter("store_failures", "Calls that the registry answered 'unavailable'")
         self._watched = {
             "pending": self._gauge("pending", "Connections whose device is not known yet"),
@@ -103,6 +106,10 @@ class Metrics:
     def taken_over(self) -> None:
         """A newer connection of a device ended an older one."""
         self.sessions_taken_over.inc()
+
+    def looked_up(self, count: int) -> None:
+        """So many devices were found for C, which did not know them."""
+        self._looked_up.inc(count)
 
     def store_failed(self) -> None:
         """A call to the registry was answered "unavailable"."""

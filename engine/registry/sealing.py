@@ -163,6 +163,16 @@ class Sealer:
             row is not None and row.sealed_secondary is not None,
         )
 
+    def open_secrets(self, row: CredentialRow) -> tuple[bytes | None, bytes | None]:
+        """Primary and secondary of a row, None for an absent one. For those who judge nobody by it: it shows which
+        are there by the time that it takes. Raises StoreUnavailable when one does not open."""
+        binding = _binding(row.project_id, row.record_id)
+        primary, secondary = row.sealed_primary, row.sealed_secondary
+        return (
+            None if primary is None else self._open(primary, binding + _PRIMARY),
+            None if secondary is None else self._open(secondary, binding + _SECONDARY),
+        )
+
     def closed_credential(self, row: CredentialRow | None) -> Credential:
         """The same without its secrets, for a claim that is not proved by one: it has none that counts."""
         return Credential(self._dummy if row is None else row, row is not None, b"", False, b"", False)

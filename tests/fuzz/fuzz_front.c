@@ -33,6 +33,8 @@ static struct peer peers[PEERS];
 static struct asked asked[ASKED];
 static uint32_t asked_count;
 static uint64_t kept[FRONTS][NAMES], places[4];
+static uint64_t met[FRONTS][PEERS]; /* strangers that were not handed back yet */
+static uint32_t met_count[FRONTS];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -191,6 +193,28 @@ static void take(uint32_t front, const struct eng_front_event *event)
     }
 }
 
+/* Devices that the front asks for may be known by then; it is told in this turn or the next one. */
+static void meet(uint32_t number)
+{
+    const uint64_t *connections;
+    const uint8_t *device_ids, how = next();
+    size_t len;
+    const uint32_t count = eng_front_tell_strangers(fronts[number], &connections, &device_ids, &len);
+
+    MUST(count <= PEERS && (count > 0) == (len > 0) && (len == 0 || device_ids[len - 1] == '\n'));
+    touch(device_ids, len);
+    if (how & 1)
+        know_pump();
+    /* Those of the turn before may be gone by now, never somebody else. */
+    eng_front_judge_again(fronts[number], met[number], met_count[number]);
+    memcpy(met[number], connections, count * sizeof *connections);
+    met_count[number] = count;
+    if ((how & 6) == 0)
+        return;
+    eng_front_judge_again(fronts[number], met[number], count);
+    met_count[number] = 0;
+}
+
 /* Everything that is lent is looked at before anything is answered. */
 static void turn(uint32_t number)
 {
@@ -206,6 +230,7 @@ static void turn(uint32_t number)
         touch(events[i].device_id, events[i].device_id_len);
         touch(events[i].peer, events[i].peer_len);
     }
+    meet(number);
     for (uint32_t i = 0; i < count; i++)
         take(number, &taken[i]);
 }
@@ -335,6 +360,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(asked, 0, sizeof asked);
     memset(kept, 0, sizeof kept);
     memset(places, 0, sizeof places);
+    memset(met_count, 0, sizeof met_count);
     know_pump();
     sessions = eng_sessions_open(key);
     pending = eng_pending_open(key, 4, 6, 3);

@@ -191,6 +191,7 @@ class TestQuestions:
     def test_of_connections_that_end_in_the_same_poll_are_taken_back(self, open_front: OpenFront) -> None:
         """What such an event would lend is gone with its connection."""
         front = open_front(pending_hard=1)
+        front.front.ask_always(always=True)
         peers = [front.peer(UNKNOWN) for _ in range(20)]
         front.poll()
         assert (front.count.connections, front.count.dropped) == (20, 19)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.framing.mqtt.fixed_header import read_packet
-from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, NativeSessions, Seen, Words
+from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, NativeSessions, Seen, Strangers, Words
 from engine.gate.compiled_pending import Places
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
@@ -92,6 +92,8 @@ class PolledFront:
         if tls is not None:
             self.front.set_tls(tls)
         self.events: list[FrontEvent] = []
+        self.on_strangers: Callable[[Strangers], None] = self.front.judge_again
+        """Nobody is looked up, unless a test sees to it."""
         self.now = STAMP_AT
         self._peers: list[Peer] = []
 
@@ -106,6 +108,9 @@ class PolledFront:
         """Once; the clock stands at `now`."""
         events, _has_more = self.front.poll(self.now)
         self.events += events
+        strangers = self.front.strangers()
+        if strangers is not None:
+            self.on_strangers(strangers)
 
     def until(self, look: Callable[[], Looked]) -> Looked:
         """Poll until `look` sees something, which is waited for at the front's descriptor."""

@@ -14,7 +14,7 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_front_does_nothing_astray() -> None:
-    tests = ("compiled_front", "compiled_pending", "front_peers", "front_take_over", "compiled_tls")
+    tests = ("compiled_front", "compiled_pending", "front_peers", "front_strangers", "front_take_over", "compiled_tls")
     run = sanitized(*(f"tests/gate/test_{name}.py" for name in tests))
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
 

@@ -39,10 +39,12 @@ CLAIM = SecretClaim("pump", "pump", None, SignType.STAMP_NOT_JUDGED, STAMP)
 class Parts:
     """A KnownGood over a registry, told by a bus."""
 
-    def __init__(self, store: SqliteStore, sealer: Sealer, *, reads: Any = None, entries: int = 100) -> None:
+    def __init__(
+        self, store: SqliteStore, sealer: Sealer, *, reads: Any = None, entries: int = 100, limits: Limits = LIMITS
+    ) -> None:
         self.store, self.sealer = store, sealer
         self.table = CredentialTable(entries)
-        self.known_good = KnownGood(table=self.table, store=reads or store, sealer=sealer, limits=LIMITS)
+        self.known_good = KnownGood(table=self.table, store=reads or store, sealer=sealer, limits=limits)
         self.bus = LocalBus(store, DictSessionTable(), LIMITS, CLOCK, cache=self.known_good)
 
     async def add(self, device_id: str, **fields: Any) -> str:
@@ -107,6 +109,31 @@ async def test_filling_puts_the_devices_that_c_may_accept_and_no_other(tmp_path:
         assert len(parts.table) == 7
         assert all(parts.ask(f"pump_{number}") for number in range(7))
         assert parts.ask("pump_0").record_id.hex() == (await parts.row("pump_0")).record_id
+
+
+async def test_nothing_is_read_before_it_comes_where_that_is_asked_for(tmp_path: Path) -> None:
+    async with furnished(tmp_path, limits=msgspec.structs.replace(LIMITS, known_good_rows=0)) as parts:
+        await parts.add("pump")
+        await parts.known_good.fill()
+        assert len(parts.table) == 0
+        parts.known_good.learn([await parts.row("pump")], parts.bus.sequence)
+        assert parts.ask("pump")
+
+
+async def test_of_devices_that_came_those_are_learned_that_c_may_accept(tmp_path: Path) -> None:
+    async with furnished(tmp_path) as parts:
+        await parts.add("pump")
+        await parts.add("never_activated", activated_at=None)
+        await parts.add("frozen", frozen=True)
+        await parts.add("certified", auth_type=AuthType.CERTIFICATES, sealed_primary=None)
+        await parts.add("damaged", sealed_primary=b"damaged")
+        await parts.add("changed")
+        sequence = parts.bus.sequence
+        names = ["pump", "never_activated", "frozen", "certified", "damaged", "changed"]
+        rows = [await parts.row(name) for name in names]
+        await parts.bus.invalidate(["changed"], close=False)
+        parts.known_good.learn(rows, sequence)
+        assert (len(parts.table), parts.ask("pump") is None) == (1, False)
 
 
 async def test_both_secrets_of_a_device_are_known(tmp_path: Path) -> None:

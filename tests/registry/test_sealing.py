@@ -99,6 +99,14 @@ class TestOpenCredential:
         assert (opened.primary, opened.has_primary) == (b"first", True)
         assert (opened.secondary, opened.has_secondary) == (b"second", True)
 
+    def test_secrets_alone_are_those_that_are_there(self, sealer: Sealer) -> None:
+        row = credential_row()
+        row = credential_row(sealed_secondary=sealer.seal(b"second", row.project_id, row.record_id, Slot.SECONDARY))
+
+        assert sealer.open_secrets(row) == (None, b"second")
+        with pytest.raises(StoreUnavailable):
+            sealer.open_secrets(credential_row(sealed_primary=row.sealed_secondary))
+
     def test_unknown_device_has_two_secrets_that_do_not_count(self, sealer: Sealer) -> None:
         opened = sealer.open_credential(None)
 
