@@ -256,10 +256,22 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
         eng_front_read(front, slot);
 }
 
-/* Until the time is up. */
-static void work_queue(struct eng_front *front, uint64_t until_ns)
+static int has_something_to_tell(const struct eng_front *front)
 {
-    while (front->queued > 0 && front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
+    return front->events_count > 0 || front->strangers.count > 0;
+}
+
+/* Whoever waits for Python waits for the end of the turn; while nobody does, it is Trio's other tasks alone. */
+static int is_over(const struct eng_front *front)
+{
+    const uint64_t turn_ns = has_something_to_tell(front) ? ENG_FRONT_TURN_NS : ENG_FRONT_QUIET_TURN_NS;
+
+    return front->events_count >= ENG_FRONT_EVENTS || now_ns() - front->polled_ns >= turn_ns;
+}
+
+static void work_queue(struct eng_front *front)
+{
+    while (front->queued > 0 && !is_over(front)) {
         const uint32_t slot = eng_front_take_queued(front);
         const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
@@ -273,16 +285,13 @@ static void work_queue(struct eng_front *front, uint64_t until_ns)
 }
 
 /* In a storm the next bytes are there within a few milliseconds, and to go to Python and back for them costs as much as a
- * few connections. Nobody is kept waiting for it whom this poll has told of. */
-static int linger_ms(struct eng_front *front, int taken, uint64_t until_ns)
+ * few connections; and where the last look brought few, a short pause brings more at once, and their CONNECTs with them.
+ * Nobody is kept waiting for it whom this poll has told of. */
+static int is_lingering(struct eng_front *front, int taken)
 {
-    const uint64_t now = now_ns();
-
-    if (taken >= ENG_FRONT_STORM || now + ENG_FRONT_TURN_NS > until_ns + ENG_FRONT_STORM_NS)
+    if (taken >= ENG_FRONT_STORM || now_ns() - front->polled_ns > ENG_FRONT_STORM_NS)
         front->is_storm = 1;
-    if (!front->is_storm || front->events_count > 0 || front->strangers.count > 0 || front->queued > 0)
-        return 0;
-    return now < until_ns ? ENG_FRONT_LINGER_MS : 0;
+    return front->is_storm && !has_something_to_tell(front) && front->queued == 0;
 }
 
 /* Events lend only now what is their connection's: it may have come to an end since, by its peer or a newer session, and
@@ -315,30 +324,35 @@ static void lend(struct eng_front *front)
 
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more)
 {
-    const uint64_t until_ns = now_ns() + ENG_FRONT_TURN_NS;
+    const struct timespec pause = {.tv_nsec = ENG_FRONT_PAUSE_NS};
     int count = ENG_FRONT_BATCH, taken = 0;
 
     front->now = now;
+    front->polled_ns = now_ns();
     front->now_ms = eng_front_now_ms();
     front->is_polling = 1;
     eng_front_forget_strangers(front);
-    while (front->events_count < ENG_FRONT_EVENTS && now_ns() < until_ns) {
-        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, linger_ms(front, taken, until_ns));
+    while (!is_over(front)) {
+        const int lingers = is_lingering(front, taken);
+
+        if (lingers && front->tls == NULL && count < ENG_FRONT_STORM)
+            (void)nanosleep(&pause, NULL);
+        count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, lingers ? ENG_FRONT_LINGER_MS : 0);
         if (count <= 0)
             break;
         for (int i = 0; i < count; i++)
             take_event(front, &front->ready[i]);
         taken += count;
-        work_queue(front, until_ns);
+        work_queue(front);
     }
     /* The next poll need not find out again. */
     front->is_storm = front->is_storm && taken >= ENG_FRONT_STORM;
-    work_queue(front, until_ns);
+    work_queue(front);
     front->now_ms = eng_front_now_ms();
     run_timers(front);
     set_timer(front);
     lend(front);
-    *more = count > 0 || front->queued > 0;
+    *more = front->strangers.count > 0 ? 2 : count > 0 || front->queued > 0;
     *events = front->events;
     count = (int)front->events_count;
     front->events_count = 0;

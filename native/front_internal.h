@@ -21,7 +21,9 @@
 #define ENG_FRONT_STRANGERS 512   /* told in one turn; the next ones are told as any other CONNECT */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_LINGER_MS 2
-#define ENG_FRONT_TURN_NS 5000000 /* a poll's length */
+#define ENG_FRONT_PAUSE_NS 150000
+#define ENG_FRONT_TURN_NS 5000000 /* a poll's length, */
+#define ENG_FRONT_QUIET_TURN_NS 10000000 /* or, while there is nothing to tell */
 
 /* Rows of the queue, in the order in which they are worked. */
 enum eng_front_worth {
@@ -56,6 +58,7 @@ struct eng_front {
     int is_storm, is_listener_armed, asks_always, watches_all, is_stopped, is_polling;
     uint64_t timer_ms; /* when the timerfd rings; UINT64_MAX for never */
     uint64_t now_ms;
+    uint64_t polled_ns; /* when the poll began */
     int64_t now;
 
     struct eng_connections connections;

@@ -10,18 +10,16 @@ struct eng_prefix_count {
     uint32_t count; /* 0: the place is free */
 };
 
+#define FIRST_PLACES 64
+
 int eng_prefixes_open(struct eng_prefixes *prefixes, const uint8_t *key, uint32_t most)
 {
-    uint32_t places = 2;
-
-    while (places / 2 < most)
-        places *= 2;
     memset(prefixes, 0, sizeof *prefixes);
-    prefixes->places = calloc(places, sizeof *prefixes->places);
+    prefixes->places = calloc(FIRST_PLACES, sizeof *prefixes->places);
     if (prefixes->places == NULL)
         return 0;
     memcpy(prefixes->key, key, sizeof prefixes->key);
-    prefixes->mask = places - 1;
+    prefixes->mask = FIRST_PLACES - 1;
     prefixes->most = most;
     return 1;
 }
@@ -58,6 +56,23 @@ uint32_t eng_prefixes_count(const struct eng_prefixes *prefixes, const uint8_t p
     return prefixes->places[place_of(prefixes, prefix)].count;
 }
 
+/* Twice the places, so that at most half of them are taken. 1 when done, 0 where memory is short. */
+static int grow(struct eng_prefixes *prefixes)
+{
+    struct eng_prefixes grown = *prefixes;
+
+    grown.mask = prefixes->mask * 2 + 1;
+    grown.places = calloc((size_t)grown.mask + 1, sizeof *grown.places);
+    if (grown.places == NULL)
+        return 0;
+    for (uint32_t place = 0; place <= prefixes->mask; place++)
+        if (prefixes->places[place].count != 0)
+            grown.places[place_of(&grown, prefixes->places[place].prefix)] = prefixes->places[place];
+    free(prefixes->places);
+    *prefixes = grown;
+    return 1;
+}
+
 int eng_prefixes_add(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
 {
     struct eng_prefix_count *place = &prefixes->places[place_of(prefixes, prefix)];
@@ -65,6 +80,11 @@ int eng_prefixes_add(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PRE
     if (place->count == 0) {
         if (prefixes->used >= prefixes->most)
             return 0;
+        if (prefixes->used > prefixes->mask / 2) {
+            if (!grow(prefixes))
+                return 0;
+            place = &prefixes->places[place_of(prefixes, prefix)];
+        }
         memcpy(place->prefix, prefix, ENG_PREFIX_BYTES);
         prefixes->used++;
     }

@@ -8,7 +8,8 @@
 #define ENG_PREFIX_BYTES 16
 
 /* How often each address prefix was added: what listeners/peer.py calls a prefix, as an IPv6 address (an IPv4 one mapped)
- * with what does not count zeroed. Fixed memory. */
+ * with what does not count zeroed. Memory grows with those that are there at a time, so that the table of a few, which each
+ * connection looks at twice, stays in the cache. */
 struct eng_prefixes {
     struct eng_prefix_count *places;
     uint32_t mask, used, most;
@@ -23,7 +24,7 @@ void eng_prefixes_close(struct eng_prefixes *prefixes);
 uint32_t eng_prefixes_count(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES]);
 ENG_MUST_USE(eng_prefixes_count);
 
-/* 1 when done, 0 where there are `most` others already. */
+/* 1 when done, 0 where there are `most` others already, or memory is short. */
 int eng_prefixes_add(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES]);
 ENG_MUST_USE(eng_prefixes_add);
 

@@ -234,7 +234,7 @@ class NativeFront:
         self._kept = (sessions, pending, known, networks, proxy)  # behind the front: it is let go first
         self._events = ffi.new("struct eng_front_event **")
         self._more = ffi.new("int *")
-        self._strangers = ffi.new("uint64_t **"), ffi.new("uint8_t **"), ffi.new("size_t *")
+        self._strangers_told = ffi.new("uint64_t **"), ffi.new("uint8_t **"), ffi.new("size_t *")
         self._counts: _native._Struct = ffi.new("struct eng_front_counts *")
 
     def set_tls(self, tls: TlsContext) -> None:
@@ -250,17 +250,20 @@ class NativeFront:
         """The descriptor to wait on."""
         return _native.lib.eng_front_descriptor(self._front)
 
-    def poll(self, now: float) -> tuple[list[FrontEvent], bool]:
-        """Work for some milliseconds: the events, and whether there is work left. `now` in epoch seconds."""
-        count = _eng_front_poll(self._front, int(now), self._events, self._more)
-        if not count:
-            return [], self._more[0] != 0
-        events = self._events[0]
-        return [_event(events[number]) for number in range(count)], True
+    def poll(self, now: int) -> tuple[list[FrontEvent], Strangers | None, bool]:
+        """Work for some milliseconds: the events, who came and is not in the table, and whether there is work left.
 
-    def strangers(self) -> Strangers | None:
-        """Who came in the last poll and is not in the table: to be asked once for each poll."""
-        connections, device_ids, length = self._strangers
+        `now` in epoch seconds.
+        """
+        count = _eng_front_poll(self._front, now, self._events, self._more)
+        more = self._more[0]
+        if not count and more <= 1:
+            return [], None, more == 1
+        events = self._events[0]
+        return [_event(events[number]) for number in range(count)], self._strangers(), True
+
+    def _strangers(self) -> Strangers | None:
+        connections, device_ids, length = self._strangers_told
         count = _native.lib.eng_front_tell_strangers(self._front, connections, device_ids, length)
         if not count:
             return None

@@ -154,8 +154,10 @@ class Admission:
             self._metrics.store_failed()
 
     async def learn(self, device_ids: Sequence[str], on_rows: OnRows) -> None:
-        """Have the rows of these devices handed on, as far as they are there and can be read. A few are read with no
-        checkpoint (Store.credentials)."""
+        """Have the rows of these devices handed on, as far as they are there and can be read.
+
+        A few are read with no checkpoint (Store.credentials).
+        """
         sequence = self._bus.sequence
         try:
             rows = await self._look_up(self._store.credentials, device_ids)

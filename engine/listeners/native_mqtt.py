@@ -60,8 +60,10 @@ _log = structlog.get_logger("keyturn.mqtt")
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What the native fronts of a node share: `known` is what C accepts known devices by, None to ask always; by
-    `learn` the devices of these rows are known from now on, as far as they may be."""
+    """What the native fronts of a node share.
+
+    `known` is what C accepts known devices by, None to ask always; `learn` puts the devices of rows there.
+    """
 
     sessions: NativeSessionTable
     pending: NativePending
@@ -97,15 +99,18 @@ class NativeMqttFront:
         self._tls: TlsContext | None = None
         self._listening: socket.socket | None = None
         self._counted = Counts()
+        self._counted_at = 0
         self._kept: dict[int, MqttConversation] = {}
         self._asked: dict[int, MqttConversation] = {}
         self._refusals: list[tuple[int, bytes]] = []
         self._is_refusing = trio.Event()
         self._is_draining = False
+        self._asks_always = False
         self._polling = trio.CancelScope()
         self._drained = trio.Event()
         self._exempt = ranges_of(services.exempt)
         services.admission.throttle.tell(self._watch)
+        services.metrics.collect_by(self._count)
 
     def __len__(self) -> int:
         return 0 if self._front is None else self._front.count().open
@@ -134,6 +139,7 @@ class NativeMqttFront:
                     await self._poll(front, nursery)
                 nursery.cancel_scope.cancel()
         finally:
+            self._count()
             self._front = None
             trio.lowlevel.notify_closing(front.fileno())
             front.close()
@@ -177,11 +183,15 @@ class NativeMqttFront:
     # The one task that polls
 
     async def _poll(self, front: NativeFront, nursery: trio.Nursery) -> None:
+        """Once in a turn as little as can be: what is done here all is out of the cache after 5 ms of C and kernel."""
+        clock = self._services.clock
         while True:
+            now = int(clock.wall())
+            if now != self._counted_at:
+                self._counted_at = now
+                self._count()
             self._steer(front)
-            events, has_more = front.poll(self._services.clock.wall())
-            self._count(front)
-            strangers = front.strangers()
+            events, strangers, has_more = front.poll(now)
             if strangers is not None:
                 await self._learn(strangers.device_ids)
                 front.judge_again(strangers)
@@ -207,15 +217,22 @@ class NativeMqttFront:
     def _steer(self, front: NativeFront) -> None:
         """Tell C whom it must ask about."""
         services = self._services
-        services.admission.throttle.expire(services.clock.monotonic())
         is_out = not services.admission.is_registry_readable
-        front.ask_always(always=self._is_draining or is_out or services.health.is_lagging)
+        asks_always = self._is_draining or is_out or services.health.is_lagging
+        if asks_always != self._asks_always:
+            self._asks_always = asks_always
+            front.ask_always(always=asks_always)
 
     def _watch(self, prefix: str, is_blocked: bool) -> None:
         if self._front is not None:
             self._front.watch(address_bytes(prefix.partition("/")[0]), watched=is_blocked)
 
-    def _count(self, front: NativeFront) -> None:
+    def _count(self) -> None:
+        """What C has counted since: when the metrics are read, and once a second for the log."""
+        front, admission, clock = self._front, self._services.admission, self._services.clock
+        if front is None:
+            return
+        admission.throttle.expire(clock.monotonic())
         counts, before = front.count(), self._counted
         self._counted = counts
         metrics = self._services.metrics

@@ -50,6 +50,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._collectors: list[Callable[[], None]] = []
         self.connections = self._counter("connections", "Connections accepted from the system", "listener", "protocol")
         self.shed = self._counter("connections_shed", "Connections closed unread: too many", "listener", "protocol")
         self.handshakes_failed = self._counter(
@@ -115,8 +116,14 @@ class Metrics:
         """A call to the registry was answered "unavailable"."""
         self._store_failures.inc()
 
+    def collect_by(self, collector: Callable[[], None]) -> None:
+        """Have this called, too, before everything is told: it adds what was counted elsewhere since."""
+        self._collectors.append(collector)
+
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format, UTF-8."""
+        for collector in self._collectors:
+            collector()
         return generate_latest(self._registry)
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
@@ -131,6 +138,7 @@ class ListenerMetrics:
 
     __slots__ = (
         "_broken",
+        "_collect_by",
         "_connections",
         "_discarded",
         "_discarded_bytes",
@@ -143,6 +151,7 @@ class ListenerMetrics:
     )
 
     def __init__(self, metrics: Metrics, name: str, protocol: str) -> None:
+        self._collect_by = metrics.collect_by
         self._connections = metrics.connections.labels(name, protocol)
         self._shed = metrics.shed.labels(name, protocol)
         self._handshakes_failed = {
@@ -157,6 +166,10 @@ class ListenerMetrics:
         self._seconds = {
             reason: metrics.verdict_seconds.labels(name, protocol, outcome_label(reason)) for reason in Reason
         }
+
+    def collect_by(self, collector: Callable[[], None]) -> None:
+        """As Metrics.collect_by."""
+        self._collect_by(collector)
 
     def accepted(self, count: int = 1) -> None:
         """The system handed over a connection, or so many."""

@@ -164,8 +164,10 @@ class Sealer:
         )
 
     def open_secrets(self, row: CredentialRow) -> tuple[bytes | None, bytes | None]:
-        """Primary and secondary of a row, None for an absent one. For those who judge nobody by it: it shows which
-        are there by the time that it takes. Raises StoreUnavailable when one does not open."""
+        """Primary and secondary of a row, None for an absent one. Raises StoreUnavailable when one does not open.
+
+        For those who answer nobody by it: the time that it takes shows which are there.
+        """
         binding = _binding(row.project_id, row.record_id)
         primary, secondary = row.sealed_primary, row.sealed_secondary
         return (

@@ -69,7 +69,7 @@ def test_oldest_of_the_other_front_goes(open_front: OpenFront) -> None:
     first, second = one.peer(PARTIAL), one.peer(PARTIAL)
     one.until(lambda: len(pending) == 2)
     first.send(b"\x7f")
-    one.until(lambda: not one.front.poll(0)[1])
+    one.until(lambda: not one.front.poll(0)[2])
     third = other.peer(PARTIAL)
     other.until(lambda: one.count.dropped == 1)
     assert second.ends_with() == b""

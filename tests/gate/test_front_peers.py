@@ -69,7 +69,7 @@ class TestBoundsOnThePending:
         first, second = front.peer(b"\x10"), front.peer(b"\x10")
         front.until(lambda: len(front.pending) == 2)
         first.send(b"\x7f")
-        front.until(lambda: front.front.poll(0)[1] is False)
+        front.until(lambda: front.front.poll(0)[2] is False)
         third = front.peer(b"\x10")
         assert second.ends_with() == b""
         assert (front.count.dropped, len(front.pending)) == (1, 2)

@@ -106,9 +106,8 @@ class PolledFront:
 
     def poll(self) -> None:
         """Once; the clock stands at `now`."""
-        events, _has_more = self.front.poll(self.now)
+        events, strangers, _has_more = self.front.poll(int(self.now))
         self.events += events
-        strangers = self.front.strangers()
         if strangers is not None:
             self.on_strangers(strangers)
 

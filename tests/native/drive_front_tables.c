@@ -99,7 +99,7 @@ static void drive_timers(void)
 
 static void drive_prefixes(void)
 {
-    enum { MOST = 8, ADDRESSES = 16 };
+    enum { MOST = 90, ADDRESSES = 200 }; /* more than there are places for at first */
     const uint8_t key[16] = "0123456789abcdef";
     uint32_t counts[ADDRESSES] = {0}, used = 0;
     struct eng_prefixes prefixes;
