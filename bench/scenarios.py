@@ -27,9 +27,9 @@ _SETTLED_SECONDS = 15.0
 """After 10,000 devices have come, until nothing more happens because of them."""
 _CLIENT_DESCRIPTORS = 15_000
 """Connections that one client process may have open: the usual hard limit is 20,000."""
-_PLAIN_CROWD, _TLS_CROWD = 3, 2
-"""Others on the servers' core under overload: a quarter is the server's, or a third. With less of it, listen(2)'s queue
-would be more than is answered before clients give up."""
+_PLAIN_CROWD, _TLS_CROWD = 5, 2
+"""Others on the servers' core under overload: a sixth is the server's, or a third. With more of it one client could not
+offer three times what it takes; with much less, listen(2)'s queue would take longer than clients wait."""
 _SIEGES = 2
 """Times in a round."""
 _HELD = 10_000

@@ -335,13 +335,16 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
     while (!is_over(front)) {
         const int lingers = is_lingering(front, taken);
 
-        if (lingers && front->tls == NULL && count < ENG_FRONT_STORM)
+        if (lingers && front->tls == NULL && front->behind_ms == 0 && count < ENG_FRONT_STORM)
             (void)nanosleep(&pause, NULL);
         count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, lingers ? ENG_FRONT_LINGER_MS : 0);
-        if (count <= 0)
-            break;
+        front->has_accepted = 0;
         for (int i = 0; i < count; i++)
             take_event(front, &front->ready[i]);
+        if (!front->has_accepted && count < ENG_FRONT_BATCH)
+            front->behind_ms = 0; /* the listener was not among those that are ready */
+        if (count <= 0)
+            break;
         taken += count;
         work_queue(front);
     }

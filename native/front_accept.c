@@ -134,6 +134,11 @@ int eng_front_introduce(struct eng_front *front, uint32_t slot)
     return 1;
 }
 
+static int is_far_behind(const struct eng_front *front)
+{
+    return front->behind_ms != 0 && front->now_ms - front->behind_ms >= ENG_FRONT_LATE_MS;
+}
+
 /* A connection starts: in a storm its CONNECT is here already, so that it is read before anything is set up for it. */
 static void start(struct eng_front *front, int fd, const struct sockaddr_storage *from)
 {
@@ -170,6 +175,11 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
         eng_front_enter_pending(front, slot);
         return;
     }
+    /* Under overload many have given up before their turn, and their CONNECT is there all the same. */
+    if (is_far_behind(front) && eng_stream_has_left(connection)) {
+        eng_front_forget(front, slot);
+        return;
+    }
     name = eng_connections_name(&front->connections, slot);
     eng_front_read(front, slot);
     if (eng_connections_find(&front->connections, name, &(uint32_t){0}) == NULL ||
@@ -187,6 +197,7 @@ void eng_front_accept(struct eng_front *front)
     socklen_t from_len;
     int fd;
 
+    front->has_accepted = 1;
     /* Each tells of at most three things: a full turn's events must leave room for the rest. */
     for (uint32_t i = 0; i < front->settings.accept_batch && front->events_count < ENG_FRONT_EVENTS; i++) {
         from_len = sizeof from;
@@ -195,7 +206,11 @@ void eng_front_accept(struct eng_front *front)
             start(front, fd, &from);
             continue;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            front->behind_ms = 0;
+            return;
+        }
+        if (errno == EINTR)
             return;
         front->counts.accept_failures++;
         front->counts.accept_errno = errno;
@@ -204,4 +219,6 @@ void eng_front_accept(struct eng_front *front)
             return;
         }
     }
+    if (front->behind_ms == 0)
+        front->behind_ms = front->now_ms;
 }

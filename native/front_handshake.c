@@ -1,17 +1,5 @@
-#define _GNU_SOURCE /* POLLRDHUP */
-
 #include "front_internal.h"
 #include "tls_fault.h"
-
-#include <poll.h>
-
-/* A client that has given up is not worth a millisecond of arithmetic. */
-static int has_left(const struct eng_connection *connection)
-{
-    struct pollfd asked = {.fd = connection->fd, .events = POLLRDHUP};
-
-    return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
 
 void eng_front_handshake_failed(struct eng_front *front, uint32_t slot, uint8_t fault)
 {
@@ -49,7 +37,8 @@ void eng_front_handshake(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     int answer;
 
-    if (has_left(connection)) {
+    /* A client that has given up is not worth a millisecond of arithmetic. */
+    if (eng_stream_has_left(connection)) {
         eng_front_handshake_failed(front, slot, ENG_FAULT_PEER_GONE);
         return;
     }

@@ -17,7 +17,8 @@
 #define ENG_FRONT_EVENTS 1024     /* after so many events Python has its turn */
 #define ENG_FRONT_STORM 16        /* epoll events in one poll that make it and the next one linger for more, */
 #define ENG_FRONT_STORM_NS 500000 /* or, for itself, the time that it took */
-#define ENG_FRONT_LATE_MS 1000    /* where a handshake has waited so long to begin, the newest goes first */
+#define ENG_FRONT_LATE_MS 1000    /* where a handshake has waited so long to begin, the newest goes first; */
+                                  /* where the listener was not emptied for so long, who has left is closed unread */
 #define ENG_FRONT_STRANGERS 512   /* told in one turn; the next ones are told as any other CONNECT */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_LINGER_MS 2
@@ -55,10 +56,11 @@ struct eng_front {
     struct eng_tls_context *tls;
 
     int listening, epoll, timer;
-    int is_storm, is_listener_armed, asks_always, watches_all, is_stopped, is_polling;
+    int is_storm, is_listener_armed, asks_always, watches_all, is_stopped, is_polling, has_accepted;
     uint64_t timer_ms; /* when the timerfd rings; UINT64_MAX for never */
     uint64_t now_ms;
     uint64_t polled_ns; /* when the poll began */
+    uint64_t behind_ms; /* since when there are always more to accept; 0: there are not */
     int64_t now;
 
     struct eng_connections connections;
@@ -163,6 +165,9 @@ ENG_MUST_USE(eng_stream_read);
 /* How many were taken; -1 where the peer is gone. */
 ssize_t eng_stream_write(const struct eng_connection *connection, const uint8_t *data, size_t data_len);
 ENG_MUST_USE(eng_stream_write);
+/* Whether the peer has closed, whatever is still to be read of it. */
+int eng_stream_has_left(const struct eng_connection *connection);
+ENG_MUST_USE(eng_stream_has_left);
 /* Say that nothing more comes, and read what the peer has sent meanwhile. */
 void eng_stream_finish(const struct eng_connection *connection);
 

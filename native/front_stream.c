@@ -1,6 +1,9 @@
+#define _GNU_SOURCE /* POLLRDHUP */
+
 #include "front_internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #define LAST_READS 32
@@ -38,6 +41,13 @@ ssize_t eng_stream_write(const struct eng_connection *connection, const uint8_t 
     if (sent == ENG_TLS_WANT_READ || sent == ENG_TLS_WANT_WRITE)
         return 0;
     return sent > 0 ? sent : -1;
+}
+
+int eng_stream_has_left(const struct eng_connection *connection)
+{
+    struct pollfd asked = {.fd = connection->fd, .events = POLLRDHUP};
+
+    return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 void eng_stream_finish(const struct eng_connection *connection)

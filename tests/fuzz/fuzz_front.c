@@ -197,9 +197,10 @@ static void take(uint32_t front, const struct eng_front_event *event)
 static void meet(uint32_t number)
 {
     const uint64_t *connections;
-    const uint8_t *device_ids, how = next();
+    const uint8_t *device_ids;
     size_t len;
     const uint32_t count = eng_front_tell_strangers(fronts[number], &connections, &device_ids, &len);
+    const uint8_t how = count + met_count[number] > 0 ? next() : 0;
 
     MUST(count <= PEERS && (count > 0) == (len > 0) && (len == 0 || device_ids[len - 1] == '\n'));
     touch(device_ids, len);

@@ -19,9 +19,11 @@ LIVES = {
     "the same behind a balancer": "19 00 00 05 03 05 03 05 01 30 05 03 01 36 05 03 04 01 05",
     "session of MQTT 5 is drained": "00 18 08 01 03 0d 03 0d 01 31 0d 03 01 36 0d 03 01 22 0d 01 0f ff 0d 03 0d",
     "header in text, in pieces": "01 00 00 00 11 00 01 14 05 14 05 05 01 35 05 01 32 05 00 02 03",
-    "unknown device is admitted and nothing is left to read": "00 00 00 00 01 32 05 01 10 01 36 05 01 08 01 22 05 05",
+    "unknown device is admitted, nothing left to read": "00 00 00 00 01 32 05 02 05 01 10 01 36 05 01 08 01 22 05 05",
+    "stranger is known when it is judged again": "00 00 00 00 07 04 01 30 05 03 05",
+    "stranger has left when it is judged again": "00 00 00 00 07 04 01 30 05 00 04 01 05 02 05",
     "session is taken over by the other front": "00 00 00 00 01 30 05 18 00 11 30 0d 28 00 21 30 0d 05 0d",
-    "answer is larger than the socket takes": "00 00 00 00 01 32 05 01 41 05 05 03 03 03 05 66 05 36 05 03",
+    "answer is larger than the socket takes": "00 00 00 00 01 32 05 02 05 01 41 05 05 03 03 03 05 66 05 36 05 03",
     "pending crowd each other out": "00 00 00 00 10 00 20 00 30 00 05 04 00 04 02 04 04 04 06 40 00 48 00 05 0d 05",
 }
 
