@@ -1,4 +1,4 @@
-"""The boundary to native/front.c, sessions.c and seen.c, as compiled.py is to the rest of native/.
+"""The boundary to native/front.c and seen.c, as compiled.py is to the rest of native/.
 
 Everything that C lends (the bytes of an event) is copied before anything is answered: an answer may overwrite it.
 """
@@ -11,6 +11,7 @@ import msgspec
 
 from engine.gate import _native
 from engine.gate.compiled_pending import Places
+from engine.gate.compiled_sessions import NativeSessions, sixteen_bytes
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import FAULTS, TlsContext
 from engine.gate.front_settings import Balancers, Words, front_settings, protocol_list, proxy_settings
@@ -100,68 +101,6 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
     port: int
 
 
-class NativeSession(msgspec.Struct, frozen=True, gc=False):
-    """struct eng_session."""
-
-    handle: int
-    front: int
-    connection: int
-    since: float
-    note: bytes
-
-
-class NativeSessions:
-    """native/sessions.c. key: 16 random bytes. `pointer` is what C takes."""
-
-    def __init__(self, key: bytes) -> None:
-        sessions = _native.lib.eng_sessions_open(_key(key))
-        if sessions == _native.ffi.NULL:
-            raise MemoryError
-        self.pointer = _native.ffi.gc(sessions, _native.lib.eng_sessions_close)
-        self._asked: _native._Session = _native.ffi.new("struct eng_session *")
-        self._told: _native._Session = _native.ffi.new("struct eng_session *")
-
-    def __len__(self) -> int:
-        return _native.lib.eng_sessions_count(self.pointer)
-
-    def attach(
-        self, device_id: bytes, front: int, connection: int, since: float, note: bytes = b""
-    ) -> NativeSession | None:
-        """Enter a session; the one it takes over. MemoryError, and everything is as before."""
-        session = self._asked
-        session.front, session.connection, session.since = front, connection, since
-        held = _native.ffi.from_buffer("uint8_t[]", note) if note else _native.ffi.NULL
-        session.note, session.note_len = held, len(note)
-        if not _native.lib.eng_sessions_attach(self.pointer, device_id, len(device_id), session, self._told):
-            raise MemoryError
-        return self._session()
-
-    def detach(self, handle: int) -> bool:
-        """Whether the session was there."""
-        return _native.lib.eng_sessions_detach(self.pointer, handle) == 1
-
-    def find(self, device_id: bytes) -> NativeSession | None:
-        """The device's session."""
-        _native.lib.eng_sessions_find(self.pointer, device_id, len(device_id), self._told)
-        return self._session()
-
-    def device_ids(self) -> list[str]:
-        """Every device with a session."""
-        length = _native.lib.eng_sessions_device_ids(self.pointer, _native.ffi.NULL, 0)
-        if not length:
-            return []
-        data = _native.ffi.new("uint8_t[]", length)
-        _native.lib.eng_sessions_device_ids(self.pointer, data, length)
-        return bytes(_native.ffi.buffer(data)).decode("ascii").splitlines()
-
-    def _session(self) -> NativeSession | None:
-        told = self._told
-        if not told.handle:
-            return None
-        note = bytes(_native.ffi.buffer(told.note, told.note_len)) if told.note_len else b""
-        return NativeSession(told.handle, told.front, told.connection, told.since, note)
-
-
 class Seen:
     """native/seen.c, for a credential table of so many entries. `pointer` is what C takes."""
 
@@ -223,7 +162,7 @@ class NativeFront:
             )
         settings = ffi.new(
             "struct eng_front_settings *",
-            {**front_settings(number, limits, connections, connect_seconds, words, _key(key)), "proxy": proxy},
+            {**front_settings(number, limits, connections, connect_seconds, words, sixteen_bytes(key)), "proxy": proxy},
         )
         front = lib.eng_front_open(
             listening.fileno(), settings, networks, len(exempt), shared, sessions.pointer, pending.pointer
@@ -281,7 +220,7 @@ class NativeFront:
 
     def watch(self, address: bytes, *, watched: bool) -> None:
         """As eng_front_watch; `address` of 16 bytes."""
-        _native.lib.eng_front_watch(self._front, _key(address), watched)
+        _native.lib.eng_front_watch(self._front, sixteen_bytes(address), watched)
 
     def admit(
         self,
@@ -346,12 +285,6 @@ def mapped(packed: bytes) -> bytes:
     return packed if len(packed) == 16 else _MAPPED + packed
 
 
-def _key(data: bytes) -> bytes:
-    if len(data) != 16:
-        raise ValueError("16 bytes are needed")
-    return data
-
-
 def _text(pointer: "_native._Pointer", length: int) -> str:
     """device_ids are ASCII."""
     return bytes(_native.ffi.buffer(pointer, length)).decode("ascii") if length else ""
@@ -403,7 +336,7 @@ def _sight(sight: "_native._Struct") -> Sight:
 
 
 def _networks(networks: Sequence[tuple[bytes, int]]) -> "_native._Pointer":
-    rows = [{"address": _key(address), "bits": bits} for address, bits in networks]
+    rows = [{"address": sixteen_bytes(address), "bits": bits} for address, bits in networks]
     pointer: _native._Pointer = _native.ffi.new("struct eng_front_network[]", rows)
     return pointer
 

@@ -1,6 +1,7 @@
 """The boundary to native/pending.c, as compiled_front.py is to the fronts that share it."""
 
 from engine.gate import _native
+from engine.gate.compiled_sessions import sixteen_bytes
 
 
 class Places:
@@ -10,9 +11,7 @@ class Places:
     """
 
     def __init__(self, key: bytes, *, soft: int, hard: int, per_prefix: int) -> None:
-        if len(key) != 16:
-            raise ValueError("16 bytes are needed")
-        pending = _native.lib.eng_pending_open(key, soft, hard, per_prefix)
+        pending = _native.lib.eng_pending_open(sixteen_bytes(key), soft, hard, per_prefix)
         if pending == _native.ffi.NULL:
             raise MemoryError
         self.pointer = _native.ffi.gc(pending, _native.lib.eng_pending_close)

@@ -16,7 +16,6 @@ import trio
 
 from engine.config import Network
 from engine.gate.compiled_front import (
-    Counts,
     Ending,
     FrontEvent,
     Kind,
@@ -31,6 +30,7 @@ from engine.gate.compiled_tls import TlsContext
 from engine.gate.front_settings import Balancers
 from engine.listeners.admit import OnRows, Request
 from engine.listeners.mqtt import FrontServices
+from engine.listeners.native_counts import NativeCounts
 from engine.listeners.native_pending import NativePending
 from engine.listeners.native_sessions import NativeSessionTable
 from engine.listeners.native_words import words_of
@@ -98,14 +98,13 @@ class NativeMqttFront:
         self._front: NativeFront | None = None
         self._tls: TlsContext | None = None
         self._listening: socket.socket | None = None
-        self._counted = Counts()
+        self._counts = NativeCounts(name, services.metrics, services.repeats)
         self._counted_at = 0
         self._kept: dict[int, MqttConversation] = {}
         self._asked: dict[int, MqttConversation] = {}
         self._refusals: list[tuple[int, bytes]] = []
         self._is_refusing = trio.Event()
-        self._is_draining = False
-        self._asks_always = False
+        self._is_draining = self._asks_always = False
         self._polling = trio.CancelScope()
         self._drained = trio.Event()
         self._exempt = ranges_of(services.exempt)
@@ -206,7 +205,7 @@ class NativeMqttFront:
     async def _learn(self, device_ids: Sequence[str]) -> None:
         """Devices that C has not heard of; where the table is full, it never will."""
         learn, known, inline = self._shared.learn, self._shared.known, self._limits.inline_reads
-        if learn is None or known is None or known[0].is_full:
+        if known is None or learn is None or known[0].is_full:
             return
         try:
             for first in range(0, len(device_ids), inline):
@@ -229,21 +228,9 @@ class NativeMqttFront:
 
     def _count(self) -> None:
         """What C has counted since: when the metrics are read, and once a second for the log."""
-        front, admission, clock = self._front, self._services.admission, self._services.clock
-        if front is None:
-            return
-        admission.throttle.expire(clock.monotonic())
-        counts, before = front.count(), self._counted
-        self._counted = counts
-        metrics = self._services.metrics
-        metrics.accepted(counts.connections - before.connections)
-        metrics.shed(counts.shed - before.shed)
-        metrics.known_good(counts.known_good - before.known_good)
-        metrics.taken_over(counts.taken_over - before.taken_over)
-        if counts.accept_failures != before.accept_failures and self._services.repeats.is_due(
-            f"accept {counts.accept_errno}"
-        ):
-            _log.warning("accept failed", listener=self.name, error=os.strerror(counts.accept_errno))
+        if self._front is not None:
+            self._services.admission.throttle.expire(self._services.clock.monotonic())
+            self._counts.tell(self._front.count())
 
     def _take(self, front: NativeFront, events: Sequence[FrontEvent]) -> list[_Asked]:
         claims: list[_Asked] = []

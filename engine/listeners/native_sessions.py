@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.gate.compiled_front import NativeSession, NativeSessions
+from engine.gate.compiled_sessions import NativeSession, NativeSessions
 from engine.session.table import Front, Session
 from engine.verdict.outcome import ProvedBy
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from engine.gate.compiled_front import Ending, Kind, NativeSessions, Seen, mapped
+from engine.gate.compiled_front import Ending, Kind, Seen, mapped
 from engine.verdict.policy import VerdictPolicy, is_stamp_in_window
 from tests.gate.conftest import OpenFront
 from tests.helpers.mqtt_packets import (
@@ -22,37 +22,6 @@ from tests.helpers.records import SECRET, STAMP, STAMP_AT
 
 PINGRESP = b"\xd0\0"
 UNKNOWN = connect_packet("other_0_0_2025041401", "other", b"0" * 64)
-
-
-class TestSessions:
-    def test_session_is_found_until_its_handle_is_detached(self) -> None:
-        sessions = NativeSessions(bytes(16))
-        assert sessions.attach(b"pump", 1, 7, 2.5, b"a note") is None
-        found = sessions.find(b"pump")
-        assert found is not None
-        assert (found.front, found.connection, found.since, found.note) == (1, 7, 2.5, b"a note")
-        assert (len(sessions), list(sessions.device_ids())) == (1, ["pump"])
-        assert sessions.detach(found.handle)
-        assert not sessions.detach(found.handle)
-        assert sessions.find(b"pump") is None
-
-    def test_handle_of_a_session_that_was_taken_over_names_none(self) -> None:
-        sessions = NativeSessions(bytes(16))
-        sessions.attach(b"pump", 0, 1, 0.0)
-        older = sessions.find(b"pump")
-        taken_over = sessions.attach(b"pump", 0, 2, 0.0)
-        assert older == taken_over
-        assert older is not None
-        assert not sessions.detach(older.handle)
-        assert len(sessions) == 1
-
-    @pytest.mark.parametrize("device_id", [b"", b"x" * 256])
-    def test_device_id_that_no_contract_allows_is_nowhere(self, device_id: bytes) -> None:
-        sessions = NativeSessions(bytes(16))
-        with pytest.raises(MemoryError):
-            sessions.attach(device_id, 0, 1, 0.0)
-        assert sessions.find(device_id) is None
-        assert len(sessions) == 0
 
 
 class TestKnownDevice:

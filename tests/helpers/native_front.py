@@ -13,8 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from engine.framing.mqtt.fixed_header import read_packet
-from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, NativeSessions, Seen, Strangers, Words
+from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, Seen, Strangers, Words
 from engine.gate.compiled_pending import Places
+from engine.gate.compiled_sessions import NativeSessions
 from engine.gate.compiled_table import CredentialTable, KnownGoodPolicy
 from engine.gate.compiled_tls import TlsContext
 from engine.limits import Limits

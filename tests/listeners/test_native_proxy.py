@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, NativeSessions, mapped
+from engine.gate.compiled_front import Counts, FrontEvent, Kind, NativeFront, mapped
+from engine.gate.compiled_sessions import NativeSessions
 from engine.gate.compiled_tls import TlsContext
 from engine.gate.front_settings import Balancers, Words
 from engine.limits import Limits
