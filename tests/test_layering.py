@@ -138,8 +138,9 @@ def test_module_imports_only_what_its_room_may(path: Path) -> None:
 # Who may touch the compiled module, and for what; everybody else goes through them.
 BOUNDARY = {
     "engine.gate.compiled": "operations behind the gate, and what the module says of itself",
-    "engine.gate.compiled_front": "the front that a Trio task owns, its sessions and what it has seen",
+    "engine.gate.compiled_front": "the front that a Trio task owns, and what it has seen",
     "engine.gate.compiled_pending": "the row of the pending, which native fronts are given as it is",
+    "engine.gate.compiled_sessions": "the sessions of all fronts, which native ones are given as they are",
     "engine.gate.compiled_table": "the table of known devices, which outlives any one call",
     "engine.gate.compiled_tls": "TLS contexts, which native fronts are given as they are",
     "engine.gate.compiled_verdict": "what the front computes of a CONNECT, for the gate to measure",
