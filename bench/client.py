@@ -49,13 +49,17 @@ Flags = bool | int | float | str | Path
 def storm(address: str, devices: Path, before: Callable[[], object] = lambda: None, **flags: Flags) -> Storm:
     """One storm, by the flags of storm.c (in_flight=64 is --in-flight 64).
 
-    `before` is called when it is about to begin; with warm_up=True every device has been there by then.
+    `before` is called when it is about to begin; with warm_up=True every device has been there by then. Without, the
+    client waits for nobody: it is called before there is one.
     """
-    with start(address, devices, **flags) as client:
-        if flags.get("warm_up"):
-            _line(client)
+    is_warmed_up = bool(flags.get("warm_up"))
+    if not is_warmed_up:
         before()
-        _say(client)
+    with start(address, devices, **flags) as client:
+        if is_warmed_up:
+            _line(client)
+            before()
+            _say(client)
         return read(client)
 
 

@@ -97,7 +97,7 @@ def _note(row: Row) -> str:
     if known:
         notes.append(f"{known:.0%} accepted in C")
     if looked_up:
-        notes.append(f"{looked_up:.0%} looked up for it")
+        notes.append(f"{looked_up:.0%} looked up for C")
     return ", ".join(notes)
 
 

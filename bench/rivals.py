@@ -24,6 +24,13 @@ _QUIET, _LOOK_SECONDS = 0.1, 0.25
 _FLOOR_FLAGS = {"plain": (), "tls": ("server",), "certificate": ("server", "client"), "resumed": ("server", "tickets")}
 
 
+class Known(NamedTuple):
+    """Devices that C has accepted, and those that had to be put into its table because they came."""
+
+    accepted: float
+    looked_up: float
+
+
 class Service(NamedTuple):
     """A process and where it serves one wire; api: a node's "host:port", empty where there is none."""
 
@@ -40,20 +47,17 @@ class Service(NamedTuple):
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
-    def accepted_in_c(self) -> float:
-        """How many its table of known devices has accepted so far; 0 where there is none."""
-        return self._total("keyturn_known_good_total")
-
-    def looked_up_for_c(self) -> float:
-        """How many devices had to be put into that table because they came; 0 where there is none."""
-        return self._total("keyturn_known_good_looked_up_total")
-
-    def _total(self, metric: str) -> float:
+    def known(self) -> Known:
+        """What its table of known devices has done so far; nothing where there is none."""
         if not self.api:
-            return 0.0
+            return Known(0.0, 0.0)
         with urllib.request.urlopen(f"http://{self.api}/metrics") as answer:
             lines = answer.read().decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{metric}{{", f"{metric} ")))
+
+        def total(metric: str) -> float:
+            return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{metric}{{", f"{metric} ")))
+
+        return Known(total("keyturn_known_good_total"), total("keyturn_known_good_looked_up_total"))
 
 
 Rival = dict[str, Service]

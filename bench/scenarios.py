@@ -51,11 +51,10 @@ class Bout(NamedTuple):
 
 def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
     """Known devices, as many at a time as `in_flight`; the server's CPU time a connection."""
-    used, known, looked_up = [], [], []
+    used, known = [], []
 
     def before() -> None:
-        known.append(bout.service.accepted_in_c())
-        looked_up.append(bout.service.looked_up_for_c())
+        known.append(bout.service.known())
         used.append(bout.service.cpu())
 
     length = {} if "connections" in flags else {"seconds": bout.seconds}
@@ -67,13 +66,14 @@ def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
     if flags.get("resume") and result.resumed < 0.9 * result.started:
         raise Unsupported(f"resumed {result.resumed} of {result.started} sessions")
     each = 1e6 / result.started
+    accepted, looked_up = (after - known[0][part] for part, after in enumerate(bout.service.known()))
     return {
         "cpu_us": total * each,
         "user_us": user * each,
         "system_us": system * each,
         "busy": total / result.seconds,
-        "accepted_in_c": (bout.service.accepted_in_c() - known[0]) / result.started,
-        "looked_up": (bout.service.looked_up_for_c() - looked_up[0]) / result.started,
+        "accepted_in_c": accepted / result.started,
+        "looked_up": looked_up / result.started,
         **_latencies(result),
     }
 

@@ -22,7 +22,7 @@
 #define ENG_FRONT_STRANGERS 512   /* told in one turn; the next ones are told as any other CONNECT */
 #define ENG_FRONT_READS 8         /* in a turn: who always has bytes ready must not keep the others waiting */
 #define ENG_FRONT_LINGER_MS 2
-#define ENG_FRONT_PAUSE_NS 150000
+#define ENG_FRONT_PAUSE_NS 150000 /* before the next look, where a storm's last one brought few */
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length, */
 #define ENG_FRONT_QUIET_TURN_NS 10000000 /* or, while there is nothing to tell */
 

@@ -12,7 +12,7 @@ import trio
 from bench.client import Flags, Storm, holding, storm
 from bench.nodes import device_line, prepare, serving
 from bench.programs import program
-from bench.rivals import Service, await_quiet
+from bench.rivals import Known, Service, await_quiet
 from bench.stock import stock
 from tests.helpers.device_certificates import issue
 from tests.helpers.mqtt_credentials import credentials_of
@@ -122,7 +122,20 @@ def test_devices_that_were_there_before_the_start_are_known_to_c_and_others_are_
         service = Service(node.pid, node.addresses["mqtt"], node.api)
         await_quiet([node.pid])
         assert_all_accepted(storm(service.address, devices, connections=DEVICES), DEVICES)
-        assert service.accepted_in_c() == (DEVICES if is_activated else 0)
+        assert service.known() == Known(DEVICES if is_activated else 0, 0 if is_activated else DEVICES)
+
+
+def test_what_is_read_before_a_storm_is_read_before_its_first_connection(tmp_path: Path) -> None:
+    """Else the server has begun to work, and what it needs a connection seems less than it is."""
+    devices = devices_file(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.5)
+
+        def before() -> None:
+            with pytest.raises(TimeoutError):
+                server.accept()
+
+        storm(f"127.0.0.1:{server.getsockname()[1]}", devices, before, connections=1, give_up=1)
 
 
 @contextlib.contextmanager

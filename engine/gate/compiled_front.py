@@ -212,7 +212,7 @@ class NativeFront:
     def judge_again(self, strangers: Strangers) -> None:
         """Those of them that are in the table now are accepted; of the others the next poll tells."""
         connections = _native.ffi.from_buffer("uint64_t[]", strangers.connections)
-        _native.lib.eng_front_judge_again(self._front, connections, len(strangers.device_ids))
+        _native.lib.eng_front_judge_again(self._front, connections, len(strangers.connections) // 8)
 
     def ask_always(self, *, always: bool) -> None:
         """As eng_front_ask_always."""

@@ -99,7 +99,6 @@ class NativeMqttFront:
         self._tls: TlsContext | None = None
         self._listening: socket.socket | None = None
         self._counts = NativeCounts(name, services.metrics, services.repeats)
-        self._counted_at = 0
         self._kept: dict[int, MqttConversation] = {}
         self._asked: dict[int, MqttConversation] = {}
         self._refusals: list[tuple[int, bytes]] = []
@@ -182,12 +181,13 @@ class NativeMqttFront:
     # The one task that polls
 
     async def _poll(self, front: NativeFront, nursery: trio.Nursery) -> None:
-        """Once in a turn as little as can be: what is done here all is out of the cache after 5 ms of C and kernel."""
-        clock = self._services.clock
+        """In each turn as little as can be: all that it needs is out of the cache after 10 ms of C and kernel."""
+        clock, throttle, this_second = self._services.clock, self._services.admission.throttle, 0
         while True:
             now = int(clock.wall())
-            if now != self._counted_at:
-                self._counted_at = now
+            if now != this_second:
+                this_second = now
+                throttle.expire(clock.monotonic())
                 self._count()
             self._steer(front)
             events, strangers, has_more = front.poll(now)
@@ -229,7 +229,6 @@ class NativeMqttFront:
     def _count(self) -> None:
         """What C has counted since: when the metrics are read, and once a second for the log."""
         if self._front is not None:
-            self._services.admission.throttle.expire(self._services.clock.monotonic())
             self._counts.tell(self._front.count())
 
     def _take(self, front: NativeFront, events: Sequence[FrontEvent]) -> list[_Asked]:

@@ -157,18 +157,3 @@ def test_newer_connection_of_the_same_turn_takes_the_older_over(front: PolledFro
     assert older.ends_with() == CONNACK
     assert newer.exchange(PINGREQ) == CONNACK
     assert (front.count.taken_over, front.count.live) == (1, 1)
-
-
-def test_more_than_a_turn_tells_of_are_asked_about(open_front: OpenFront) -> None:
-    """By CONNECT, as long as there is no room: nobody waits for a look-up that nobody makes."""
-    front = open_front(accept_batch=2000)
-    front.table.clear()
-    told: list[Strangers] = []
-    front.on_strangers = told.append
-    name = "d" * 120
-    peers = [front.peer(known_connect(f"{name}{number}")) for number in range(400)]
-    front.until(lambda: sum(len(one.device_ids) for one in told) + len(front.events) == len(peers))
-    assert all(sum(len(name) + 1 for name in one.device_ids) <= 512 * 64 for one in told)
-    for one in told:
-        front.front.judge_again(one)
-    front.until(lambda: len(front.events) == len(peers))

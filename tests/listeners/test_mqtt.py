@@ -38,7 +38,7 @@ async def test_node_out_of_descriptors_lives_and_serves_again(tmp_path: Path, na
         address = served.addresses[listener]
         pid = served.process.pid
         # Once the API answers it has started, too: without descriptors the node would not come up.
-        await trio.to_thread.run_sync(urllib.request.urlopen, f"http://{served.addresses['api']}/livez")
+        (await trio.to_thread.run_sync(urllib.request.urlopen, f"http://{served.addresses['api']}/livez")).close()
         used = len(os.listdir(f"/proc/{pid}/fd"))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 10, used + 10))
         peers = [socket.create_connection(address.rsplit(":", 1)) for _ in range(40)]

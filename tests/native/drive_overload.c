@@ -1,5 +1,5 @@
-/* The plain listener of a front that is far behind: who has left is closed unread, and nobody else is. Exits 0, else says
- * what is wrong. */
+/* A front that much comes to: far behind, its plain listener closes unread who has left, and nobody else; of strangers it
+ * tells as many as there is room for. Exits 0, else says what is wrong. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +42,25 @@ static int come(const struct sockaddr_un *address, int leaves)
         return fd;
     close(fd);
     return -1;
+}
+
+/* As many as there is room for in a turn; the next one is told as any other CONNECT. */
+static uint32_t strangers_of(struct eng_front *front, size_t device_id_len)
+{
+    static const uint8_t device_id[ENG_DEVICE_ID_BYTES] = {'d'};
+    const struct eng_known_good good = {.device_id = device_id, .device_id_len = device_id_len};
+    const uint64_t *connections;
+    const uint8_t *device_ids;
+    uint32_t noted = 0, told;
+    size_t len;
+
+    while (eng_front_note_stranger(front, 0, &good))
+        noted++;
+    told = eng_front_tell_strangers(front, &connections, &device_ids, &len);
+    check(told == noted && len == noted * (device_id_len + 1), "others are told than were noted");
+    eng_front_forget_strangers(front);
+    check(eng_front_tell_strangers(front, &connections, &device_ids, &len) == 0 && len == 0, "they are told again");
+    return noted;
 }
 
 static uint32_t open_after_a_poll(struct eng_front *front)
@@ -88,6 +107,10 @@ int main(void)
         peers[i] = come(&address, 0);
     peers[0] = come(&address, 0); /* exactly a batch: nothing says that there are no more but the next look */
     check(open_after_a_poll(front) == 7 && front->behind_ms == 0, "an empty listener is behind");
+
+    check(strangers_of(front, 4) == ENG_FRONT_STRANGERS, "short names do not fill a turn");
+    check(strangers_of(front, ENG_DEVICE_ID_BYTES) == sizeof front->strangers.device_ids / (ENG_DEVICE_ID_BYTES + 1),
+          "long names fill more or less than their room");
 
     eng_front_close(front);
     eng_pending_close(pending);
