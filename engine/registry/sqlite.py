@@ -246,6 +246,10 @@ class SqliteStore:
         """See Store."""
         return await self._writer.write(partial(changes.activate, activations=activations))
 
+    async def note_seen(self, activations: Sequence[Activation]) -> None:
+        """See Store."""
+        return await self._writer.write(partial(changes.note_seen, activations=activations))
+
     async def pin_fingerprint(self, device_id: str, generation: int, fingerprint: str, now: float) -> bool:
         """See Store."""
         work = partial(

@@ -270,6 +270,9 @@ class Store(Protocol):
         one moves last_seen_at. checked_stamp, once true, stays until the secret is reset. The generation does not grow.
         """
 
+    async def note_seen(self, activations: Sequence[Activation]) -> None:
+        """As activate, of devices that are nearly all active already, for who does not ask which of them exist."""
+
     async def pin_fingerprint(self, device_id: str, generation: int, fingerprint: str, now: float) -> bool:
         """Durably store the first certificate's fingerprint of a device that has none, generation + 1.
 

@@ -261,6 +261,42 @@ class ActivationContract(Contract):
         assert (await self.activated(store, at=NOW + 2.0)).last_seen_at == NOW + 9.0
         assert len((await store.list_audit(PROJECT, target="pump-1")).entries) == 2
 
+    async def test_seen_again_moves_last_seen_alone_and_never_back(self, store: SqliteStore) -> None:
+        await store.add_device(device(), audit())
+        await self.activated(store)
+        before = (await store.credentials(["pump-1"]))["pump-1"]
+
+        for later in (9.0, 2.0):
+            await store.note_seen([Activation(device_id="pump-1", record_id=record_id(1), at=NOW + later)])
+
+        found = (await store.devices(PROJECT, ["pump-1"]))["pump-1"]
+        assert (found.activated_at, found.last_seen_at) == (NOW + 1.5, NOW + 9.0)
+        assert (await store.credentials(["pump-1"]))["pump-1"] == before
+        assert len((await store.list_audit(PROJECT, target="pump-1")).entries) == 2
+
+    async def test_seen_for_the_first_time_is_activated_and_whose_record_is_gone_is_passed_by(
+        self, store: SqliteStore
+    ) -> None:
+        for number in (1, 2):
+            await store.add_device(device(number), audit())
+        await self.activated(store)
+        again = Activation(device_id="pump-1", record_id=record_id(1), at=NOW + 5.0)
+        stale = Activation(device_id="pump-1", record_id=record_id(9), at=NOW + 7.0)
+        absent = Activation(device_id="pump-3", record_id=record_id(3), at=NOW + 5.0)
+        first = Activation(device_id="pump-2", record_id=record_id(2), at=NOW + 5.0, checked_stamp=True)
+
+        await store.note_seen([again, stale, absent, first])
+
+        found = await store.devices(PROJECT, ["pump-1", "pump-2", "pump-3"])
+        assert {key: (one.activated_at, one.last_seen_at) for key, one in found.items()} == {
+            "pump-1": (NOW + 1.5, NOW + 5.0),
+            "pump-2": (NOW + 5.0, NOW + 5.0),
+        }
+        row = (await store.credentials(["pump-2"]))["pump-2"]
+        assert (row.activated, row.checked_stamp_seen) == (True, True)
+        actions = [entry.action for _, entry in (await store.list_audit(PROJECT, target="pump-2")).entries]
+        assert actions == ["device.activate"]
+
     async def test_checked_stamp_once_seen_stays(self, store: SqliteStore) -> None:
         await store.add_device(device(), audit())
 
