@@ -5,6 +5,7 @@ Everything that C lends (the bytes of an event) is copied before anything is ans
 
 import enum
 import socket
+import struct
 from collections.abc import Sequence
 
 import msgspec
@@ -44,6 +45,9 @@ class Ending(enum.IntEnum):
 
 _CONNECT = int(Kind.CONNECT)
 _SIGHTS = 512
+_SIGHT = struct.Struct("@qIIH16s12sB128s0q")
+if _SIGHT.size != _native.ffi.sizeof("struct eng_sight"):
+    raise ImportError("struct eng_sight is not what is read here")
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -123,7 +127,8 @@ class Seen:
             )
             if count == 0:
                 break
-            sights += [_sight(self._sights[number]) for number in range(count)]
+            lent = _native.ffi.buffer(self._sights, count * _SIGHT.size)
+            sights += [_sight(*fields) for fields in _SIGHT.iter_unpack(lent[:])]
         return sights
 
 
@@ -323,16 +328,11 @@ def _event(event: "_native._Struct") -> FrontEvent:
     )
 
 
-def _sight(sight: "_native._Struct") -> Sight:
-    return Sight(
-        bytes(_native.ffi.buffer(sight.device_id))[: sight.device_id_len].decode("ascii"),
-        bytes(_native.ffi.buffer(sight.record_id)).hex(),
-        sight.at,
-        sight.front,
-        sight.times,
-        bytes(_native.ffi.buffer(sight.address)),
-        sight.port,
-    )
+def _sight(
+    at: int, front: int, times: int, port: int, address: bytes, record_id: bytes, length: int, device_id: bytes
+) -> Sight:
+    """struct eng_sight, by _SIGHT: read field by field through cffi each would take four times as long."""
+    return Sight(device_id[:length].decode("ascii"), record_id.hex(), at, front, times, address, port)
 
 
 def _networks(networks: Sequence[tuple[bytes, int]]) -> "_native._Pointer":
