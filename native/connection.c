@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 1024
+#define CHUNK ENG_CONNECTIONS_CHUNK
 #define FIRST_ROOM 256
 
 int eng_held_append(struct eng_held *held, const uint8_t *data, size_t data_len)
@@ -60,11 +60,6 @@ void eng_connections_close(struct eng_connections *connections)
 }
 
 uint32_t eng_connections_room(const struct eng_connections *connections) { return connections->chunks_count * CHUNK; }
-
-struct eng_connection *eng_connections_at(const struct eng_connections *connections, uint32_t slot)
-{
-    return &connections->chunks[slot / CHUNK][slot % CHUNK];
-}
 
 /* One chunk more, its slots free, the lowest in front. */
 static int grow(struct eng_connections *connections)
@@ -135,4 +130,16 @@ struct eng_connection *eng_connections_find(const struct eng_connections *connec
     if (connection->state == ENG_CONNECTION_FREE || connection->generation != name >> 32)
         return NULL;
     return connection;
+}
+
+void eng_connections_fetch(const struct eng_connections *connections, uint64_t name)
+{
+    const uint32_t slot = (uint32_t)name;
+    const struct eng_connection *connection;
+
+    if (slot >= eng_connections_room(connections))
+        return;
+    connection = eng_connections_at(connections, slot);
+    __builtin_prefetch(connection);
+    __builtin_prefetch((const uint8_t *)connection + sizeof *connection / 2);
 }

@@ -44,6 +44,7 @@ struct eng_connection {
     uint8_t is_registered : 1; /* with epoll */
     uint8_t is_exempt : 1;
     uint8_t is_kept : 1; /* by Python, which wants to know when it is gone */
+    uint8_t is_read : 1; /* its CONNECT is, and not judged yet */
     uint8_t is_queued : 1; /* for work that no event of epoll will bring back, */
     uint8_t worth : 2;     /* in this row (enum eng_front_worth) */
     uint16_t port;
@@ -85,10 +86,18 @@ uint32_t eng_connections_take(struct eng_connections *connections);
 ENG_MUST_USE(eng_connections_take);
 void eng_connections_release(struct eng_connections *connections, uint32_t slot);
 
-struct eng_connection *eng_connections_at(const struct eng_connections *connections, uint32_t slot);
+/* Here, because nearly every function of the front begins with it. */
+#define ENG_CONNECTIONS_CHUNK 1024
+static inline struct eng_connection *eng_connections_at(const struct eng_connections *connections, uint32_t slot)
+{
+    return &connections->chunks[slot / ENG_CONNECTIONS_CHUNK][slot % ENG_CONNECTIONS_CHUNK];
+}
 
 /* The name of a connection for the rest of the world, and back: NULL where it is gone. */
 uint64_t eng_connections_name(const struct eng_connections *connections, uint32_t slot);
 struct eng_connection *eng_connections_find(const struct eng_connections *connections, uint64_t name, uint32_t *slot);
+
+/* Have the cache fetch what it is about to find. */
+void eng_connections_fetch(const struct eng_connections *connections, uint64_t name);
 
 #endif

@@ -6,6 +6,7 @@
 #define HEADER_BYTES 4096
 #define FEWEST_SLOTS 16
 #define MOST_ENTRIES (1U << 30)
+#define FETCHED_SLOTS 4 /* a device that is there is found in two, on average */
 
 static const uint64_t magic = 0x316c62617464656b; /* "kedtabl1" */
 
@@ -153,4 +154,26 @@ void eng_slot_remove(const struct eng_credential_layout *layout, uint32_t slot)
         }
     }
     atomic_store(&layout->slots[hole], 0);
+}
+
+void eng_slot_fetch(const struct eng_credential_layout *layout, uint64_t half)
+{
+    __builtin_prefetch((const void *)&layout->slots[(uint32_t)half & eng_slot_mask(layout)]);
+}
+
+uint32_t eng_entry_fetch(const struct eng_credential_layout *layout, uint64_t half)
+{
+    const uint32_t mask = eng_slot_mask(layout);
+
+    for (uint32_t i = 0; i < FETCHED_SLOTS; i++) {
+        const uint64_t slot = atomic_load_explicit(&layout->slots[((uint32_t)half + i) & mask], memory_order_relaxed);
+        const uint32_t index = (uint32_t)slot - 1;
+
+        if (slot >> 32 != half || index >= layout->entry_count)
+            continue;
+        __builtin_prefetch((const void *)&layout->entries[index].words[ENG_WORD_VERSION]);
+        __builtin_prefetch((const void *)&layout->entries[index].words[ENG_WORD_SEALED]);
+        return index;
+    }
+    return UINT32_MAX;
 }

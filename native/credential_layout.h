@@ -75,6 +75,11 @@ void eng_entry_write(struct eng_entry *entry, const uint64_t words[ENG_ENTRY_WOR
 /* Copy an entry. 0 when it was being written meanwhile. */
 int eng_entry_read(const struct eng_entry *entry, uint64_t words[ENG_ENTRY_WORDS]) __attribute__((warn_unused_result));
 
+/* Have the cache fetch where the search for a device with this half of a word begins, and, once that is there, its entry,
+ * whose number is told; UINT32_MAX where it is not among the first slots of the search. */
+void eng_slot_fetch(const struct eng_credential_layout *layout, uint64_t half);
+uint32_t eng_entry_fetch(const struct eng_credential_layout *layout, uint64_t half);
+
 /* Empty the slot and move those behind it up, so that no removal leaves anything for a search to go past. A search in
  * another process may meanwhile miss an entry that is moved: it is then not known, which is always safe. */
 void eng_slot_remove(const struct eng_credential_layout *layout, uint32_t slot);

@@ -99,17 +99,22 @@ int eng_credential_table_keys_descriptor(const struct eng_credential_table *tabl
     return table->keys_file.descriptor;
 }
 
+void eng_credential_table_hash(const struct eng_credential_table *table, const uint8_t *device_id,
+                               size_t device_id_len, uint64_t hash[2])
+{
+    eng_siphash128(keys_of(table)->hash, device_id, device_id_len, hash);
+    eng_slot_fetch(&table->layout, hash[0] >> 32);
+}
+
 /* The slot of a device, or the empty one in which its search ends. Bounded: a third of the slots is empty. */
-static struct place locate(const struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len)
+static struct place locate(const struct eng_credential_table *table, const uint64_t hash[2])
 {
     const struct eng_credential_layout *layout = &table->layout;
     const uint32_t mask = eng_slot_mask(layout);
-    struct place place = {0};
-    uint64_t slot, half;
+    const uint64_t half = hash[0] >> 32;
+    struct place place = {.hash = {hash[0], hash[1]}, .slot = (uint32_t)half & mask};
+    uint64_t slot;
 
-    eng_siphash128(keys_of(table)->hash, device_id, device_id_len, place.hash);
-    half = place.hash[0] >> 32;
-    place.slot = (uint32_t)half & mask;
     for (uint32_t tries = 0; tries <= mask; tries++) {
         slot = atomic_load_explicit(&layout->slots[place.slot], memory_order_acquire);
         if (slot == 0)
@@ -127,6 +132,20 @@ static struct place locate(const struct eng_credential_table *table, const uint8
         place.slot = (place.slot + 1) & mask;
     }
     return place;
+}
+
+static struct place locate_device(const struct eng_credential_table *table, const uint8_t *device_id,
+                                  size_t device_id_len)
+{
+    uint64_t hash[2];
+
+    eng_credential_table_hash(table, device_id, device_id_len, hash);
+    return locate(table, hash);
+}
+
+uint32_t eng_credential_table_fetch(const struct eng_credential_table *table, const uint64_t hash[2])
+{
+    return eng_entry_fetch(&table->layout, hash[0] >> 32);
 }
 
 static uint64_t trust_of(const struct eng_credential_table *table)
@@ -223,7 +242,7 @@ static int put(struct eng_credential_table *table, const uint8_t *device_id, siz
 
     if (!is_valid_id(device_id_len) || !eng_slots_reserve(&table->layout, table->count + 1))
         return refuse(table, device_id, device_id_len);
-    place = locate(table, device_id, device_id_len);
+    place = locate_device(table, device_id, device_id_len);
     if (!place.is_there)
         place.index = next_free(table);
     if (place.index >= table->layout.entry_count || !write_entry(table, device_id, device_id_len, content, &place))
@@ -279,7 +298,7 @@ int eng_credential_table_remove(struct eng_credential_table *table, const uint8_
 
     if (!is_valid_id(device_id_len))
         return 0;
-    place = locate(table, device_id, device_id_len);
+    place = locate_device(table, device_id, device_id_len);
     if (!place.is_there)
         return 0;
     give_back(table, place.index);
@@ -308,15 +327,12 @@ uint32_t eng_credential_table_entries(const struct eng_credential_table *table) 
 
 uint64_t eng_credential_table_refused(const struct eng_credential_table *table) { return table->refused; }
 
-int eng_credential_table_find(const struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
+int eng_credential_table_find(const struct eng_credential_table *table, const uint64_t hash[2],
                               struct eng_credential_copy *copy)
 {
+    const struct place place = locate(table, hash);
     struct facts facts;
-    struct place place;
 
-    if (!is_valid_id(device_id_len))
-        return 0;
-    place = locate(table, device_id, device_id_len);
     if (!place.is_there || !eng_entry_read(&table->layout.entries[place.index], copy->words))
         return 0;
     memcpy(&facts, &copy->words[ENG_WORD_FACTS], sizeof facts);

@@ -41,9 +41,17 @@ struct eng_credential_proof {
     int64_t since, until;
 };
 
+/* What a device is found by: keyed, so that no peer chooses where to look. device_id of 1 to ENG_DEVICE_ID_BYTES. The cache
+ * begins to fetch the place. */
+void eng_credential_table_hash(const struct eng_credential_table *table, const uint8_t *device_id,
+                               size_t device_id_len, uint64_t hash[2]);
+
 /* 1 and the entry's copy; 0 when there is none, or when it was being written. */
-int eng_credential_table_find(const struct eng_credential_table *table, const uint8_t *device_id, size_t device_id_len,
+int eng_credential_table_find(const struct eng_credential_table *table, const uint64_t hash[2],
                               struct eng_credential_copy *copy) __attribute__((warn_unused_result));
+
+/* For who is about to find several: have the cache fetch the entry, whose likely number is told; UINT32_MAX for none. */
+uint32_t eng_credential_table_fetch(const struct eng_credential_table *table, const uint64_t hash[2]);
 
 /* 1 and the secrets, which the caller wipes; 0 when the entry is not this device's, or is certified. */
 int eng_credential_table_unseal(const struct eng_credential_table *table, const uint8_t *device_id,

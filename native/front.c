@@ -230,7 +230,7 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
     struct eng_connection *connection;
 
     if (ready->data.u64 == ENG_FRONT_LISTENER) {
-        eng_front_accept(front);
+        front->is_listener_ready = 1;
         return;
     }
     if (ready->data.u64 == ENG_FRONT_TIMER) {
@@ -338,19 +338,26 @@ uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_f
         if (lingers && front->tls == NULL && front->behind_ms == 0 && count < ENG_FRONT_STORM)
             (void)nanosleep(&pause, NULL);
         count = epoll_wait(front->epoll, front->ready, ENG_FRONT_BATCH, lingers ? ENG_FRONT_LINGER_MS : 0);
-        front->has_accepted = 0;
-        for (int i = 0; i < count; i++)
+        front->is_listener_ready = 0;
+        for (int i = 0; i < count; i++) {
+            eng_front_fetch_ahead(front, i, count);
             take_event(front, &front->ready[i]);
-        if (!front->has_accepted && count < ENG_FRONT_BATCH)
-            front->behind_ms = 0; /* the listener was not among those that are ready */
+        }
+        /* Last: so who has just connected has had time to send its CONNECT. */
+        if (front->is_listener_ready)
+            eng_front_accept(front);
+        else if (count < ENG_FRONT_BATCH)
+            front->behind_ms = 0; /* it is empty */
         if (count <= 0)
             break;
         taken += count;
         work_queue(front);
+        eng_front_answer_together(front);
     }
     /* The next poll need not find out again. */
     front->is_storm = front->is_storm && taken >= ENG_FRONT_STORM;
     work_queue(front);
+    eng_front_answer_together(front);
     front->now_ms = eng_front_now_ms();
     run_timers(front);
     set_timer(front);
@@ -368,14 +375,14 @@ void eng_front_ask_always(struct eng_front *front, int always) { front->asks_alw
 
 void eng_front_watch(struct eng_front *front, const uint8_t *address, int watched)
 {
-    uint8_t prefix[ENG_PREFIX_BYTES];
+    struct eng_prefix prefix;
 
-    eng_prefix_of(address, prefix);
+    eng_prefixes_name(&front->watched, address, &prefix);
     /* Where there is no place left, everybody is asked about: nobody escapes the counting of failed attempts. */
-    if (watched && eng_prefixes_count(&front->watched, prefix) == 0 && !eng_prefixes_add(&front->watched, prefix))
+    if (watched && !eng_prefixes_has(&front->watched, address) && !eng_prefixes_add(&front->watched, &prefix))
         front->watches_all = 1;
     if (!watched)
-        eng_prefixes_remove(&front->watched, prefix);
+        eng_prefixes_remove(&front->watched, &prefix);
 }
 
 void eng_front_stop(struct eng_front *front)

@@ -139,8 +139,22 @@ static int is_far_behind(const struct eng_front *front)
     return front->behind_ms != 0 && front->now_ms - front->behind_ms >= ENG_FRONT_LATE_MS;
 }
 
-/* A connection starts: in a storm its CONNECT is here already, so that it is read before anything is set up for it. */
-static void start(struct eng_front *front, int fd, const struct sockaddr_storage *from)
+int eng_front_await_connect(struct eng_front *front, uint64_t name)
+{
+    uint32_t slot;
+    const struct eng_connection *connection = eng_connections_find(&front->connections, name, &slot);
+
+    if (connection == NULL || connection->pending != 0 || connection->is_read ||
+        connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED)
+        return 0;
+    eng_timers_arm(&front->timers, slot, connection->deadline_ms);
+    eng_front_enter_pending(front, slot);
+    return 1;
+}
+
+/* A connection starts. is_early: its CONNECT may be here already, so that it is read before anything is set up for it. 0 where
+ * it has to be waited for. */
+static int start(struct eng_front *front, int fd, const struct sockaddr_storage *from, int is_early)
 {
     const uint32_t slot = eng_front_reserve(front) ? eng_connections_take(&front->connections) : ENG_CONNECTION_NONE;
     struct eng_connection *connection;
@@ -150,7 +164,7 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
         front->counts.connections++;
         front->counts.shed++;
         close(fd);
-        return;
+        return 1;
     }
     connection = eng_connections_at(&front->connections, slot);
     connection->fd = fd;
@@ -159,34 +173,33 @@ static void start(struct eng_front *front, int fd, const struct sockaddr_storage
     set_address(connection, from);
     if (front->settings.proxy.balancers_count > 0) {
         eng_front_await_header(front, slot);
-        return;
+        return 1;
     }
     front->counts.connections++;
     set_exempt(front, connection);
     if (eng_pending_has_share(front->pending, connection->address, connection->is_exempt)) {
         front->counts.shed++;
         eng_front_forget(front, slot);
-        return;
+        return 1;
     }
     if (front->tls != NULL) {
         connection->state = ENG_CONNECTION_HANDSHAKE;
         eng_timers_arm(&front->timers, slot, connection->deadline_ms);
         eng_front_enqueue(front, slot);
         eng_front_enter_pending(front, slot);
-        return;
+        return 1;
     }
     /* Under overload many have given up before their turn, and their CONNECT is there all the same. */
     if (is_far_behind(front) && eng_stream_has_left(connection)) {
         eng_front_forget(front, slot);
-        return;
+        return 1;
     }
     name = eng_connections_name(&front->connections, slot);
-    eng_front_read(front, slot);
-    if (eng_connections_find(&front->connections, name, &(uint32_t){0}) == NULL ||
-        connection->state == ENG_CONNECTION_LIVE || connection->state == ENG_CONNECTION_SESSION_ASKED)
-        return;
-    eng_timers_arm(&front->timers, slot, connection->deadline_ms);
-    eng_front_enter_pending(front, slot);
+    if (is_early)
+        eng_front_read(front, slot);
+    else if (!eng_front_watch_for(front, slot, EPOLLIN))
+        return 1;
+    return !eng_front_await_connect(front, name);
 }
 
 static int is_out_of(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
@@ -195,15 +208,15 @@ void eng_front_accept(struct eng_front *front)
 {
     struct sockaddr_storage from;
     socklen_t from_len;
-    int fd;
+    /* Who came first has had most time to send it: after one that has not, nobody has. */
+    int is_early = 1, fd;
 
-    front->has_accepted = 1;
     /* Each tells of at most three things: a full turn's events must leave room for the rest. */
     for (uint32_t i = 0; i < front->settings.accept_batch && front->events_count < ENG_FRONT_EVENTS; i++) {
         from_len = sizeof from;
         fd = accept4(front->listening, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            start(front, fd, &from);
+            is_early &= start(front, fd, &from, is_early);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {

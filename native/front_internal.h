@@ -2,12 +2,14 @@
 #define ENG_FRONT_INTERNAL_H
 
 /* What the files of the front share: front.c (its life, and the poll), front_accept.c, front_proxy.c, front_queue.c,
- * front_handshake.c, front_read.c, front_stream.c, front_write.c, front_reply.c, front_strangers.c. */
+ * front_handshake.c, front_read.c, front_together.c, front_stream.c, front_write.c,
+ * front_reply.c, front_strangers.c. */
 
 #include <sys/epoll.h>
 
 #include "connection.h"
 #include "front.h"
+#include "front_verdict.h"
 #include "recent_prefixes.h"
 #include "timers.h"
 #include "tls_fault.h"
@@ -24,7 +26,7 @@
 #define ENG_FRONT_LINGER_MS 2
 #define ENG_FRONT_PAUSE_NS 150000 /* before the next look, where a storm's last one brought few */
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length, */
-#define ENG_FRONT_QUIET_TURN_NS 10000000 /* or, while there is nothing to tell */
+#define ENG_FRONT_QUIET_TURN_NS 20000000 /* or, while there is nothing to tell */
 
 /* Rows of the queue, in the order in which they are worked. */
 enum eng_front_worth {
@@ -46,6 +48,19 @@ struct eng_front_strangers {
     uint32_t count;
 };
 
+/* What a connection in plain TCP begins with, on its way through front_together.c; longer ones are read by themselves. */
+#define ENG_FRONT_TOGETHER 32
+#define ENG_FRONT_OPENING_BYTES 512
+struct eng_front_opening {
+    uint64_t connection;
+    size_t len;
+    int is_claim, is_known;
+    struct eng_front_question question; /* of a claim */
+    struct eng_known_good good;         /* as eng_front_judge leaves it, */
+    struct eng_front_verdict verdict;   /* and of a known one this too */
+    uint8_t bytes[ENG_FRONT_OPENING_BYTES];
+};
+
 struct eng_front {
     struct eng_front_settings settings;
     struct eng_front_network *exempt;
@@ -56,7 +71,7 @@ struct eng_front {
     struct eng_tls_context *tls;
 
     int listening, epoll, timer;
-    int is_storm, is_listener_armed, asks_always, watches_all, is_stopped, is_polling, has_accepted;
+    int is_storm, is_listener_armed, asks_always, watches_all, is_stopped, is_polling, is_listener_ready;
     uint64_t timer_ms; /* when the timerfd rings; UINT64_MAX for never */
     uint64_t now_ms;
     uint64_t polled_ns; /* when the poll began */
@@ -81,6 +96,9 @@ struct eng_front {
     uint32_t failures[ENG_FAULT_UNTRUSTED_BALANCER + 1]; /* by fault: the event that tells of it, its number + 1 */
     struct eng_front_counts counts;
     struct eng_front_strangers strangers;
+    struct eng_front_opening openings[ENG_FRONT_TOGETHER];
+    uint32_t openings_count;
+    struct eng_secret_key key; /* of the stamp that was judged last */
 
     struct epoll_event ready[ENG_FRONT_BATCH];
     uint8_t scratch[ENG_FRONT_READ_BYTES];
@@ -134,6 +152,8 @@ void eng_front_enter_pending(struct eng_front *front, uint32_t slot);
 void eng_front_leave_pending(struct eng_front *front, uint32_t slot);
 /* The connection has gone longest without progress, and another one needs its place. */
 void eng_front_crowd_out(struct eng_front *front, uint32_t slot);
+/* Have it wait among the pending for its CONNECT, or the rest of it: 1; 0 where it need not, or is gone. */
+int eng_front_await_connect(struct eng_front *front, uint64_t name);
 /* Bytes came: to the end of the row. */
 void eng_front_progress(struct eng_front *front, uint32_t slot);
 /* The connection's address is the peer's, by the header: limits count it by that from now on. 0 where it is shed, because
@@ -145,8 +165,21 @@ void eng_front_map(uint8_t address[16], const void *ipv4);
 int eng_front_is_within(const uint8_t address[16], const struct eng_front_network *networks, uint32_t count);
 ENG_MUST_USE(eng_front_is_within);
 
+/* front_together.c: read what a connection begins with, to be answered with others. The connection may be gone. 0 where that is
+ * not for here, and nothing was read. */
+int eng_front_read_together(struct eng_front *front, uint32_t slot);
+ENG_MUST_USE(eng_front_read_together);
+void eng_front_answer_together(struct eng_front *front);
+/* While event `at` of `count` is worked on, have the cache fetch what the next ones need. */
+void eng_front_fetch_ahead(const struct eng_front *front, int at, int count);
+
 /* front_read.c: read what has come, and do what it asks. The connection may be gone after it. */
 void eng_front_read(struct eng_front *front, uint32_t slot);
+/* The same of what was read and judged with others. */
+void eng_front_take_opening(struct eng_front *front, uint32_t slot, const struct eng_front_opening *opening);
+/* Whether C may decide about this connection. */
+int eng_front_may_decide(const struct eng_front *front, const struct eng_connection *connection);
+ENG_MUST_USE(eng_front_may_decide);
 /* Go on with what is held and was not told to Python. */
 void eng_front_resume(struct eng_front *front, uint32_t slot);
 

@@ -3,22 +3,13 @@
 /* One turn in so many is of the row that is worth least, so that nobody waits for ever. */
 #define TURNS 8
 
-/* Whose CONNECT Python will be asked about, for its failed attempts. */
-static int is_watched(const struct eng_front *front, const struct eng_connection *connection)
-{
-    uint8_t prefix[ENG_PREFIX_BYTES];
-
-    if (front->watched.used == 0)
-        return 0;
-    eng_prefix_of(connection->address, prefix);
-    return eng_prefixes_count(&front->watched, prefix) > 0;
-}
-
 static enum eng_front_worth worth_of(const struct eng_front *front, const struct eng_connection *connection)
 {
     if (connection->state != ENG_CONNECTION_HANDSHAKE || connection->tls != NULL)
         return ENG_WORTH_BEGUN;
-    if (eng_recent_prefixes_has(&front->accepted, connection->address) && !is_watched(front, connection))
+    /* Of a watched prefix Python will be asked about CONNECT, for its failed attempts. */
+    if (eng_recent_prefixes_has(&front->accepted, connection->address) &&
+        !eng_prefixes_has(&front->watched, connection->address))
         return ENG_WORTH_KNOWN_ADDRESS;
     return ENG_WORTH_STRANGE_ADDRESS;
 }

@@ -15,6 +15,7 @@ struct view {
     size_t at; /* what is before it is done with */
     size_t answers;
     int is_held;
+    const struct eng_front_opening *opening; /* which these bytes are, judged already; NULL: they are not */
 };
 
 /* Keep what is not done with. 1 when done; the connection is gone where memory is short. */
@@ -95,57 +96,68 @@ static int attach(struct eng_front *front, uint32_t slot, const struct eng_known
     return 1;
 }
 
-static int may_decide(const struct eng_front *front, const struct eng_connection *connection)
+int eng_front_may_decide(const struct eng_front *front, const struct eng_connection *connection)
 {
     /* Whether this one is among the pending yet or not, it counts. */
     const uint32_t pending = front->pending->count + (connection->pending == 0);
-    uint8_t prefix[ENG_PREFIX_BYTES];
 
     if (front->known.table == NULL || front->asks_always || front->watches_all)
         return 0;
     /* Who has shaken hands is judged all the same, here and in Python (NativeMqttFront._outcomes). */
     if (pending > front->pending->soft && connection->tls == NULL)
         return 0;
-    if (front->watched.used == 0 || connection->is_exempt)
-        return 1;
-    eng_prefix_of(connection->address, prefix);
-    return eng_prefixes_count(&front->watched, prefix) == 0;
+    return connection->is_exempt || !eng_prefixes_has(&front->watched, connection->address);
 }
 
-/* 1 where the CONNECT was accepted, 0 where Python must be asked, and `good` is as eng_front_verdict leaves it, -1 where
- * the connection is gone. */
-static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len,
-                        struct eng_known_good *good)
+/* 1 where the CONNECT of a device that is known good was accepted, 0 where Python must be asked, -1 where the connection is
+ * gone. */
+static int admit_known(struct eng_front *front, uint32_t slot, const struct eng_known_good *good,
+                       const struct eng_front_verdict *verdict)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    struct eng_front_verdict verdict;
-    const uint8_t *list = NULL;
-    size_t list_len = 0;
 
-    good->device_id = NULL;
-    if (connection->tls != NULL)
-        list = eng_tls_connection_peer(connection->tls, &list_len);
-    if (!may_decide(front, connection) || eng_front_verdict(&front->settings, &front->known, body, body_len, list,
-                                                            list_len, front->now, good, &verdict) != 1)
-        return 0;
     /* The entry once more, with nothing between this and the answer. */
     if (!attach(front, slot, good) || eng_known_good_still(front->known.table, good) != 1) {
         (void)eng_sessions_detach(front->sessions, connection->session);
         connection->session = 0;
-        good->device_id = NULL;
         return 0;
     }
     eng_front_leave_pending(front, slot);
     eng_seen_note(front->known.seen, good, front->now, front->settings.number, connection->address, connection->port);
     connection->state = ENG_CONNECTION_LIVE;
-    connection->version = verdict.version;
-    connection->keep_alive_s = verdict.keep_alive_s;
-    connection->client_maximum = verdict.client_maximum;
+    connection->version = verdict->version;
+    connection->keep_alive_s = verdict->keep_alive_s;
+    connection->client_maximum = verdict->client_maximum;
     eng_front_handshake_proved(front, slot);
     front->counts.known_good++;
     front->live++;
     eng_front_begin(front, slot);
-    return eng_front_write(front, slot, verdict.connack->bytes, verdict.connack->len) ? 1 : -1;
+    return eng_front_write(front, slot, verdict->connack->bytes, verdict->connack->len) ? 1 : -1;
+}
+
+/* The same of a CONNECT that is yet to be judged. Of `good` there is device_id where Python is asked, as eng_front_judge
+ * leaves it. */
+static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len,
+                        struct eng_known_good *good)
+{
+    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    struct eng_front_question question;
+    struct eng_front_verdict verdict;
+    const uint8_t *list = NULL;
+    size_t list_len = 0;
+    int accepted;
+
+    good->device_id = NULL;
+    if (!eng_front_may_decide(front, connection) || eng_front_question(&front->known, body, body_len, &question) != 1)
+        return 0;
+    if (connection->tls != NULL)
+        list = eng_tls_connection_peer(connection->tls, &list_len);
+    if (eng_front_judge(&front->settings, &front->known, &question, list, list_len, front->now, &front->key, good,
+                        &verdict) != 1)
+        return 0;
+    accepted = admit_known(front, slot, good, &verdict);
+    good->device_id = NULL;
+    return accepted;
 }
 
 /* What a live session's next packet asks, of `end` bytes with its header; 0: it is no packet. 1 to go on with the next. */
@@ -179,17 +191,34 @@ static int take_packet(struct eng_front *front, uint32_t slot, struct view *view
     return 0;
 }
 
+/* 1, 0 and -1 as admit_known, of what should be CONNECT. *stranger: the device, where the table has nothing of it. */
+static int judge_connect(struct eng_front *front, uint32_t slot, const struct view *view, size_t start, size_t end,
+                         struct eng_known_good *scratch, const struct eng_known_good **stranger)
+{
+    const uint8_t *packet = view->data + view->at;
+    const struct eng_front_opening *opening = view->opening;
+
+    *stranger = opening != NULL ? &opening->good : scratch;
+    if (opening != NULL && opening->is_known) {
+        *stranger = NULL;
+        return admit_known(front, slot, &opening->good, &opening->verdict);
+    }
+    scratch->device_id = NULL;
+    return opening == NULL && end > 0 && packet[0] == CONNECT
+               ? accept_known(front, slot, packet + start, end - start, scratch)
+               : 0;
+}
+
 /* What should be CONNECT, of `end` bytes with its header; 0: it is no packet. 1 to go on with the next. */
 static int take_connect(struct eng_front *front, uint32_t slot, struct view *view, size_t start, size_t end)
 {
-    const uint8_t *packet = view->data + view->at;
-    struct eng_known_good good = {0};
-    int accepted = 0, is_noted;
+    struct eng_known_good scratch;
+    const struct eng_known_good *stranger;
+    const int accepted = judge_connect(front, slot, view, start, end, &scratch, &stranger);
+    int is_noted;
 
-    if (end > 0 && packet[0] == CONNECT)
-        accepted = accept_known(front, slot, packet + start, end - start, &good);
     if (accepted == 0) {
-        is_noted = good.device_id != NULL && eng_front_note_stranger(front, slot, &good);
+        is_noted = stranger != NULL && stranger->device_id != NULL && eng_front_note_stranger(front, slot, stranger);
         if (await_answer(front, slot, view, end, ENG_CONNECTION_VERDICT_ASKED) && !is_noted)
             (void)eng_front_tell(front, ENG_FRONT_CONNECT, slot);
     }
@@ -221,6 +250,13 @@ static int take(struct eng_front *front, uint32_t slot, struct view *view)
     if (next == 0 || !answer(front, slot, view) || !hold(front, slot, view))
         return 0;
     return connection->out.len == 0 && eng_front_watch_for(front, slot, EPOLLIN);
+}
+
+void eng_front_take_opening(struct eng_front *front, uint32_t slot, const struct eng_front_opening *opening)
+{
+    struct view view = {.data = opening->bytes, .len = opening->len, .opening = opening};
+
+    (void)take(front, slot, &view);
 }
 
 void eng_front_resume(struct eng_front *front, uint32_t slot)
@@ -256,6 +292,8 @@ void eng_front_read(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
 
+    if (connection->state == ENG_CONNECTION_CONNECT_AWAITED && eng_front_read_together(front, slot))
+        return;
     for (int reads = 0; reads < ENG_FRONT_READS; reads++) {
         struct view view = {.data = front->scratch};
         const ssize_t got = eng_stream_read(connection, front->scratch, sizeof front->scratch);

@@ -31,17 +31,21 @@ static void accept(const struct eng_front_settings *settings, const struct eng_m
     }
 }
 
-int eng_front_verdict(const struct eng_front_settings *settings, const struct eng_front_known *known,
-                      const uint8_t *body, size_t body_len, const uint8_t *list, size_t list_len, int64_t now,
-                      struct eng_known_good *good, struct eng_front_verdict *verdict)
+int eng_front_question(const struct eng_front_known *known, const uint8_t *body, size_t body_len,
+                       struct eng_front_question *question)
 {
-    struct eng_mqtt_connect connect;
+    return eng_mqtt_connect_read(body, body_len, &question->connect) == 0 &&
+           eng_known_good_claim(known->table, known->policy, &question->connect, &question->claim) == 1;
+}
 
-    good->device_id = NULL;
-    if (eng_mqtt_connect_read(body, body_len, &connect) != 0 ||
-        eng_known_good(known->table, known->policy, &connect, list, list_len, now, good) != 1)
+int eng_front_judge(const struct eng_front_settings *settings, const struct eng_front_known *known,
+                    const struct eng_front_question *question, const uint8_t *list, size_t list_len, int64_t now,
+                    struct eng_secret_key *key, struct eng_known_good *good, struct eng_front_verdict *verdict)
+{
+    if (eng_known_good_judge(known->table, known->policy, &question->connect, &question->claim, list, list_len, now,
+                             key, good) != 1)
         return 0;
-    accept(settings, &connect, verdict);
+    accept(settings, &question->connect, verdict);
     if (verdict->client_maximum == 0 || verdict->client_maximum >= verdict->connack->len)
         return 1;
     /* A CONNACK that the client does not take is Python's to leave out. */
@@ -52,12 +56,13 @@ int eng_front_verdict(const struct eng_front_settings *settings, const struct en
 int eng_front_verdict_of_packet(const struct eng_front_settings *settings, const struct eng_front_known *known,
                                 const uint8_t *data, size_t data_len, int64_t now, struct eng_front_verdict *verdict)
 {
+    struct eng_secret_key key = {.is_set = 0};
+    struct eng_front_question question;
     struct eng_known_good good;
     size_t start, end;
 
-    if (eng_mqtt_frame(data, data_len, settings->connect_packet_bytes, &start, &end) != 1 ||
-        data[0] != CONNECT)
-        return 0;
-    return eng_front_verdict(settings, known, data + start, end - start, NULL, 0, now, &good, verdict) == 1 &&
+    return eng_mqtt_frame(data, data_len, settings->connect_packet_bytes, &start, &end) == 1 && data[0] == CONNECT &&
+           eng_front_question(known, data + start, end - start, &question) == 1 &&
+           eng_front_judge(settings, known, &question, NULL, 0, now, &key, &good, verdict) == 1 &&
            eng_known_good_still(known->table, &good) == 1;
 }

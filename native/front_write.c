@@ -25,7 +25,7 @@ void eng_front_begin(struct eng_front *front, uint32_t slot)
     if (connection->keep_alive_s == 0)
         eng_timers_disarm(&front->timers, slot);
     else
-        eng_timers_arm(&front->timers, slot, eng_front_silent_until(front, connection));
+        eng_timers_arm_by(&front->timers, slot, eng_front_silent_until(front, connection));
 }
 
 uint64_t eng_front_silent_until(const struct eng_front *front, const struct eng_connection *connection)

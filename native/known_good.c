@@ -8,15 +8,8 @@
 #include "stamp.h"
 
 #define SUFFIX_BYTES (sizeof "_0_1_YYYYMMDDHH" - 1)
-#define PASSWORD_BYTES 64
+#define PASSWORD_BYTES ENG_SECRET_PASSWORD_BYTES
 #define VERSION_5 5
-
-/* The Client Identifier, taken apart. */
-struct claim {
-    const uint8_t *device_id, *stamp;
-    size_t device_id_len;
-    uint8_t sign_type;
-};
 
 static int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
@@ -26,7 +19,7 @@ static int is_id_byte(uint8_t byte)
 }
 
 /* `{device_id}_0_{sign_type}_{YYYYMMDDHH}`, split from the right: a device_id may hold underscores. */
-static int read_claim(const uint8_t *client_id, size_t client_id_len, struct claim *claim)
+static int read_claim(const uint8_t *client_id, size_t client_id_len, struct eng_known_good_claim *claim)
 {
     const uint8_t *suffix;
 
@@ -62,13 +55,14 @@ static int is_fit(const struct eng_mqtt_connect *connect, const struct eng_known
     return !connect->has_will || (connect->will_qos <= 1 && !connect->will_retain);
 }
 
-static int is_in_window(const struct claim *claim, const struct eng_known_good_policy *policy, int64_t now)
+static int is_in_window(const struct eng_known_good_claim *claim, const struct eng_known_good_policy *policy,
+                        int64_t now)
 {
     return eng_stamp_is_in_window(claim->stamp, now, policy->stamp_window_hours);
 }
 
 /* A judged stamp that is the device's first must be noted, and that is Python's to do. */
-static int is_sign_type_allowed(const struct claim *claim, int checked_stamp_seen,
+static int is_sign_type_allowed(const struct eng_known_good_claim *claim, int checked_stamp_seen,
                                 const struct eng_known_good_policy *policy, int64_t now)
 {
     if (claim->sign_type == 1)
@@ -77,20 +71,22 @@ static int is_sign_type_allowed(const struct claim *claim, int checked_stamp_see
            || (policy->sign_types == ENG_SIGN_TYPES_STICKY && !checked_stamp_seen);
 }
 
-/* The copy's secrets against the password; absent ones are computed as well and do not count. */
-static int is_proved_by_secret(const struct eng_credential_table *table, const struct claim *claim,
-                               const uint8_t *password, const struct eng_credential_copy *copy)
+/* The copy's secrets against the password. */
+static int is_proved_by_secret(const struct eng_credential_table *table, const struct eng_known_good_claim *claim,
+                               const uint8_t *password, const struct eng_credential_copy *copy,
+                               struct eng_secret_key *key)
 {
-    const unsigned int present = (unsigned int)copy->has_primary | (unsigned int)copy->has_secondary << 1;
     struct eng_credential_secrets secrets;
     unsigned int proved;
 
     if (!eng_credential_table_unseal(table, claim->device_id, claim->device_id_len, copy, &secrets))
         return 0;
-    proved = eng_secret_verify(password, PASSWORD_BYTES, claim->stamp, ENG_STAMP_BYTES, secrets.bytes,
-                               copy->primary_len, secrets.bytes + ENG_CREDENTIAL_SECRET_BYTES, copy->secondary_len);
+    proved = eng_secret_verify_by(key, password, claim->stamp, copy->has_primary ? secrets.bytes : NULL,
+                                  copy->primary_len,
+                                  copy->has_secondary ? secrets.bytes + ENG_CREDENTIAL_SECRET_BYTES : NULL,
+                                  copy->secondary_len);
     OPENSSL_cleanse(&secrets, sizeof secrets);
-    return (proved & present) != 0;
+    return proved != 0;
 }
 
 /* The leaf of a list as TLS carries it: its DER, or 0 where the list does not begin with one. */
@@ -106,8 +102,8 @@ static size_t leaf_of(const uint8_t *list, size_t list_len, const uint8_t **leaf
 }
 
 /* The same list, under the same trust, in the time of that judgement: then it would be judged the same. */
-static int is_proved_by_list(const struct eng_credential_table *table, const struct claim *claim, const uint8_t *list,
-                             size_t list_len, const struct eng_credential_copy *copy, int64_t now,
+static int is_proved_by_list(const struct eng_credential_table *table, const struct eng_known_good_claim *claim,
+                             const uint8_t *list, size_t list_len, const struct eng_credential_copy *copy, int64_t now,
                              struct eng_known_good *result)
 {
     struct eng_credential_proof proof;
@@ -125,47 +121,65 @@ static int is_proved_by_list(const struct eng_credential_table *table, const str
 
 /* By a Password, where there is one, else by certificates (claim_from_connect). */
 static int is_proved(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
-                     const struct eng_mqtt_connect *connect, const struct claim *claim, const uint8_t *list,
-                     size_t list_len, const struct eng_credential_copy *copy, int64_t now,
-                     struct eng_known_good *result)
+                     const struct eng_mqtt_connect *connect, const struct eng_known_good_claim *claim,
+                     const uint8_t *list, size_t list_len, const struct eng_credential_copy *copy, int64_t now,
+                     struct eng_secret_key *key, struct eng_known_good *result)
 {
     if (connect->password == NULL)
         return list != NULL && (claim->sign_type == 0 || is_in_window(claim, policy, now))
                && is_proved_by_list(table, claim, list, list_len, copy, now, result);
     return connect->password_len <= policy->password_bytes && connect->password_len == PASSWORD_BYTES
            && is_sign_type_allowed(claim, copy->checked_stamp_seen, policy, now)
-           && is_proved_by_secret(table, claim, connect->password, copy);
+           && is_proved_by_secret(table, claim, connect->password, copy, key);
+}
+
+int eng_known_good_claim(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
+                         const struct eng_mqtt_connect *connect, struct eng_known_good_claim *claim)
+{
+    if (!is_fit(connect, policy) || !read_claim(connect->client_id, connect->client_id_len, claim)
+        || connect->user_name_len != claim->device_id_len
+        || memcmp(connect->user_name, claim->device_id, claim->device_id_len) != 0)
+        return 0;
+    eng_credential_table_hash(table, claim->device_id, claim->device_id_len, claim->hash);
+    return 1;
+}
+
+int eng_known_good_judge(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
+                         const struct eng_mqtt_connect *connect, const struct eng_known_good_claim *claim,
+                         const uint8_t *list, size_t list_len, int64_t now, struct eng_secret_key *key,
+                         struct eng_known_good *result)
+{
+    struct eng_credential_copy copy;
+
+    result->device_id = NULL;
+    result->device_id_len = claim->device_id_len;
+    if (!eng_credential_table_find(table, claim->hash, &copy)) {
+        result->device_id = connect->password_len == PASSWORD_BYTES ? claim->device_id : NULL;
+        return 0;
+    }
+    if (!is_proved(table, policy, connect, claim, list, list_len, &copy, now, key, result))
+        return 0;
+
+    result->device_id = claim->device_id;
+    result->generation = copy.generation;
+    result->version = copy.version;
+    result->trust = copy.trust;
+    result->index = copy.index;
+    result->sign_type = claim->sign_type;
+    memcpy(result->record_id, copy.record_id, sizeof result->record_id);
+    return 1;
 }
 
 int eng_known_good(const struct eng_credential_table *table, const struct eng_known_good_policy *policy,
                    const struct eng_mqtt_connect *connect, const uint8_t *list, size_t list_len, int64_t now,
                    struct eng_known_good *result)
 {
-    struct eng_credential_copy copy;
-    struct claim claim;
+    struct eng_secret_key key = {.is_set = 0};
+    struct eng_known_good_claim claim;
 
     result->device_id = NULL;
-    if (!is_fit(connect, policy) || !read_claim(connect->client_id, connect->client_id_len, &claim))
-        return 0;
-    if (connect->user_name_len != claim.device_id_len
-        || memcmp(connect->user_name, claim.device_id, claim.device_id_len) != 0)
-        return 0;
-    result->device_id_len = claim.device_id_len;
-    if (!eng_credential_table_find(table, claim.device_id, claim.device_id_len, &copy)) {
-        result->device_id = connect->password_len == PASSWORD_BYTES ? claim.device_id : NULL;
-        return 0;
-    }
-    if (!is_proved(table, policy, connect, &claim, list, list_len, &copy, now, result))
-        return 0;
-
-    result->device_id = claim.device_id;
-    result->generation = copy.generation;
-    result->version = copy.version;
-    result->trust = copy.trust;
-    result->index = copy.index;
-    result->sign_type = claim.sign_type;
-    memcpy(result->record_id, copy.record_id, sizeof result->record_id);
-    return 1;
+    return eng_known_good_claim(table, policy, connect, &claim)
+           && eng_known_good_judge(table, policy, connect, &claim, list, list_len, now, &key, result);
 }
 
 int eng_known_good_still(const struct eng_credential_table *table, const struct eng_known_good *result)

@@ -56,30 +56,37 @@ static void unlink_place(struct eng_pending *pending, uint32_t place)
     pending->places[left->newer].older = left->older;
 }
 
-int eng_pending_has_share(const struct eng_pending *pending, const uint8_t *address, int is_exempt)
+/* By which prefix a connection from `address` is counted, if anybody knows where it is from. 0 where that has its share
+ * already, which does not bind the exempt. */
+static int find_share(const struct eng_pending *pending, const uint8_t *address, int is_exempt, struct eng_share *share)
 {
-    uint8_t prefix[ENG_PREFIX_BYTES];
-
-    if (is_exempt || address == NULL)
-        return 0;
-    eng_prefix_of(address, prefix);
-    return eng_prefixes_count(&pending->prefixes, prefix) >= pending->per_prefix;
+    share->is_counted = address != NULL;
+    if (address == NULL)
+        return 1;
+    eng_prefixes_name(&pending->prefixes, address, &share->prefix);
+    return is_exempt || eng_prefixes_count(&pending->prefixes, &share->prefix) < pending->per_prefix;
 }
 
-static void count_share(struct eng_pending *pending, struct eng_pending_place *place, const uint8_t *address)
+int eng_pending_has_share(const struct eng_pending *pending, const uint8_t *address, int is_exempt)
 {
-    if (address == NULL)
-        return;
-    eng_prefix_of(address, place->prefix);
+    struct eng_share share;
+
+    return pending->prefixes.used > 0 && !is_exempt && !find_share(pending, address, is_exempt, &share);
+}
+
+static void count_share(struct eng_pending *pending, struct eng_pending_place *place, const struct eng_share *share)
+{
+    place->share = *share;
     /* There is room for as many prefixes as there are places. */
-    place->is_counted = eng_prefixes_add(&pending->prefixes, place->prefix) != 0;
+    if (share->is_counted)
+        place->share.is_counted = eng_prefixes_add(&pending->prefixes, &share->prefix) != 0;
 }
 
 static void uncount_share(struct eng_pending *pending, struct eng_pending_place *place)
 {
-    if (place->is_counted)
-        eng_prefixes_remove(&pending->prefixes, place->prefix);
-    place->is_counted = 0;
+    if (place->share.is_counted)
+        eng_prefixes_remove(&pending->prefixes, &place->share.prefix);
+    place->share.is_counted = 0;
 }
 
 static uint64_t name_of(const struct eng_pending *pending, uint32_t place)
@@ -108,10 +115,11 @@ uint32_t eng_pending_add(struct eng_pending *pending, struct eng_front *front, u
                          int is_exempt, uint64_t *dropped)
 {
     struct eng_pending_place *place;
+    struct eng_share share;
     uint32_t number;
 
     *dropped = 0;
-    if (eng_pending_has_share(pending, address, is_exempt))
+    if (!find_share(pending, address, is_exempt, &share))
         return 0;
     if (pending->count >= pending->hard)
         *dropped = make_room(pending);
@@ -123,7 +131,7 @@ uint32_t eng_pending_add(struct eng_pending *pending, struct eng_front *front, u
     place->front = front;
     place->slot = slot;
     place->generation++;
-    count_share(pending, place, address);
+    count_share(pending, place, &share);
     link_newest(pending, number);
     pending->count++;
     return number;
@@ -141,12 +149,14 @@ void eng_pending_remove(struct eng_pending *pending, uint32_t place)
 
 int eng_pending_reassign(struct eng_pending *pending, uint32_t place, const uint8_t *address, int is_exempt)
 {
-    if (eng_pending_has_share(pending, address, is_exempt)) {
+    struct eng_share share;
+
+    if (!find_share(pending, address, is_exempt, &share)) {
         eng_pending_remove(pending, place);
         return 0;
     }
     uncount_share(pending, &pending->places[place]);
-    count_share(pending, &pending->places[place], address);
+    count_share(pending, &pending->places[place], &share);
     return 1;
 }
 

@@ -13,14 +13,19 @@ ENG_MUST_USE(eng_pending_rename);
 
 struct eng_front;
 
+/* By which prefix a connection is counted, if by any. */
+struct eng_share {
+    struct eng_prefix prefix;
+    uint8_t is_counted;
+};
+
 /* One connection. Place 0 is nobody's: it ties the row's two ends together. */
 struct eng_pending_place {
     struct eng_front *front; /* NULL: it is Python's */
     uint32_t slot;           /* of the front */
     uint32_t generation;
     uint32_t newer, older; /* in the row, or the next free one */
-    uint8_t prefix[ENG_PREFIX_BYTES];
-    uint8_t is_counted; /* by its prefix */
+    struct eng_share share;
 };
 
 struct eng_pending {

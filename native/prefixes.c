@@ -6,7 +6,7 @@
 #include "siphash.h"
 
 struct eng_prefix_count {
-    uint8_t prefix[ENG_PREFIX_BYTES];
+    struct eng_prefix prefix;
     uint32_t count; /* 0: the place is free */
 };
 
@@ -30,29 +30,19 @@ void eng_prefixes_close(struct eng_prefixes *prefixes)
     memset(prefixes, 0, sizeof *prefixes);
 }
 
-static uint32_t home_of(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
-{
-    uint64_t hash[2];
-
-    eng_siphash128(prefixes->key, prefix, ENG_PREFIX_BYTES, hash);
-    return (uint32_t)hash[0] & prefixes->mask;
-}
-
 /* Its place, or the free one where it would be. */
-static uint32_t place_of(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+static uint32_t place_of(const struct eng_prefixes *prefixes, const struct eng_prefix *prefix)
 {
-    uint32_t place = home_of(prefixes, prefix);
+    uint32_t place = prefix->hash & prefixes->mask;
 
     while (prefixes->places[place].count != 0 &&
-           memcmp(prefixes->places[place].prefix, prefix, ENG_PREFIX_BYTES) != 0)
+           memcmp(prefixes->places[place].prefix.bytes, prefix->bytes, ENG_PREFIX_BYTES) != 0)
         place = (place + 1) & prefixes->mask;
     return place;
 }
 
-uint32_t eng_prefixes_count(const struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+uint32_t eng_prefixes_count(const struct eng_prefixes *prefixes, const struct eng_prefix *prefix)
 {
-    if (prefixes->used == 0)
-        return 0;
     return prefixes->places[place_of(prefixes, prefix)].count;
 }
 
@@ -67,13 +57,13 @@ static int grow(struct eng_prefixes *prefixes)
         return 0;
     for (uint32_t place = 0; place <= prefixes->mask; place++)
         if (prefixes->places[place].count != 0)
-            grown.places[place_of(&grown, prefixes->places[place].prefix)] = prefixes->places[place];
+            grown.places[place_of(&grown, &prefixes->places[place].prefix)] = prefixes->places[place];
     free(prefixes->places);
     *prefixes = grown;
     return 1;
 }
 
-int eng_prefixes_add(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+int eng_prefixes_add(struct eng_prefixes *prefixes, const struct eng_prefix *prefix)
 {
     struct eng_prefix_count *place = &prefixes->places[place_of(prefixes, prefix)];
 
@@ -85,7 +75,7 @@ int eng_prefixes_add(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PRE
                 return 0;
             place = &prefixes->places[place_of(prefixes, prefix)];
         }
-        memcpy(place->prefix, prefix, ENG_PREFIX_BYTES);
+        place->prefix = *prefix;
         prefixes->used++;
     }
     place->count++;
@@ -98,7 +88,7 @@ static void vacate(struct eng_prefixes *prefixes, uint32_t place)
     const uint32_t mask = prefixes->mask;
 
     for (uint32_t at = (place + 1) & mask; prefixes->places[at].count != 0; at = (at + 1) & mask) {
-        const uint32_t home = home_of(prefixes, prefixes->places[at].prefix);
+        const uint32_t home = prefixes->places[at].prefix.hash & mask;
 
         if (((at - home) & mask) < ((at - place) & mask))
             continue;
@@ -109,7 +99,7 @@ static void vacate(struct eng_prefixes *prefixes, uint32_t place)
     prefixes->used--;
 }
 
-void eng_prefixes_remove(struct eng_prefixes *prefixes, const uint8_t prefix[ENG_PREFIX_BYTES])
+void eng_prefixes_remove(struct eng_prefixes *prefixes, const struct eng_prefix *prefix)
 {
     const uint32_t place = place_of(prefixes, prefix);
 
@@ -127,4 +117,23 @@ void eng_prefix_of(const uint8_t address[16], uint8_t prefix[ENG_PREFIX_BYTES])
 
     memset(prefix, 0, ENG_PREFIX_BYTES);
     memcpy(prefix, address, counts);
+}
+
+void eng_prefixes_name(const struct eng_prefixes *prefixes, const uint8_t address[16], struct eng_prefix *prefix)
+{
+    uint64_t hash[2];
+
+    eng_prefix_of(address, prefix->bytes);
+    eng_siphash128(prefixes->key, prefix->bytes, ENG_PREFIX_BYTES, hash);
+    prefix->hash = (uint32_t)hash[0];
+}
+
+int eng_prefixes_has(const struct eng_prefixes *prefixes, const uint8_t address[16])
+{
+    struct eng_prefix prefix;
+
+    if (prefixes->used == 0)
+        return 0;
+    eng_prefixes_name(prefixes, address, &prefix);
+    return eng_prefixes_count(prefixes, &prefix) > 0;
 }

@@ -128,3 +128,15 @@ uint32_t eng_seen_take(struct eng_seen *seen, struct eng_sight *sights, uint32_t
     }
     return taken;
 }
+
+void eng_seen_fetch_place(const struct eng_seen *seen, uint32_t entry)
+{
+    if (entry < seen->entries)
+        __builtin_prefetch(&seen->sights[entry]);
+}
+
+void eng_seen_fetch(const struct eng_seen *seen, uint32_t entry)
+{
+    if (entry < seen->entries)
+        __builtin_prefetch(seen->sights[entry]);
+}

@@ -8,9 +8,11 @@
 #define NONE UINT32_MAX
 #define FIRST_PLACES 1024
 
+/* What most device_ids fit into: a product_id of 24 characters, an underscore, a node_id. */
+#define NEAR_BYTES 48
+
 /* A session at rest. `version` goes up whenever another session takes the record, so that older handles miss it. */
 struct record {
-    uint8_t *device_id; /* behind it the note */
     uint64_t connection;
     double since;
     uint32_t version;
@@ -18,6 +20,10 @@ struct record {
     uint32_t hash; /* of the device_id; of a free record the number of the next free one */
     uint8_t device_id_len; /* 0: the record is free */
     uint8_t note_len;
+    union {
+        uint8_t near[NEAR_BYTES]; /* the device_id, behind it the note, where both fit; */
+        uint8_t *far;             /* else in memory of their own */
+    } text;
 };
 
 struct eng_sessions {
@@ -30,6 +36,13 @@ struct eng_sessions {
     uint32_t used;
     uint8_t taken_over[UINT8_MAX]; /* the note of the session that was taken over last */
 };
+
+static int is_far(const struct record *record) { return record->device_id_len + record->note_len > NEAR_BYTES; }
+
+static const uint8_t *device_id_of(const struct record *record)
+{
+    return is_far(record) ? record->text.far : record->text.near;
+}
 
 static uint64_t handle_of(const struct eng_sessions *sessions, uint32_t number)
 {
@@ -71,7 +84,7 @@ static uint32_t place_of(const struct eng_sessions *sessions, uint32_t hash, con
             return place;
         record = &sessions->records[number];
         if (record->hash == hash && record->device_id_len == device_id_len &&
-            memcmp(record->device_id, device_id, device_id_len) == 0)
+            memcmp(device_id_of(record), device_id, device_id_len) == 0)
             return place;
     }
 }
@@ -85,6 +98,13 @@ static uint32_t place_of_record(const struct eng_sessions *sessions, uint32_t nu
     while (sessions->places[place] != NONE && sessions->places[place] != number)
         place = (place + 1) & mask;
     return place;
+}
+
+static void forget_text(struct record *record)
+{
+    if (is_far(record))
+        free(record->text.far);
+    record->device_id_len = record->note_len = 0;
 }
 
 struct eng_sessions *eng_sessions_open(const uint8_t *key)
@@ -110,7 +130,7 @@ void eng_sessions_close(struct eng_sessions *sessions)
     if (sessions == NULL)
         return;
     for (uint32_t i = 0; i < sessions->records_count; i++)
-        free(sessions->records[i].device_id);
+        forget_text(&sessions->records[i]);
     free(sessions->records);
     free(sessions->places);
     free(sessions);
@@ -160,30 +180,26 @@ static uint32_t free_record(struct eng_sessions *sessions)
     return sessions->records_count++;
 }
 
-static int set_device_id(struct record *record, const uint8_t *device_id, size_t device_id_len)
+/* 0 where memory is short, and nothing has changed. */
+static int set_text(struct record *record, const uint8_t *device_id, size_t device_id_len, const uint8_t *note,
+                    size_t note_len)
 {
-    record->device_id = malloc(device_id_len);
-    if (record->device_id == NULL)
-        return 0;
-    memcpy(record->device_id, device_id, device_id_len);
-    record->device_id_len = (uint8_t)device_id_len;
-    record->note_len = 0;
-    return 1;
-}
+    const size_t len = device_id_len + note_len;
+    uint8_t near[NEAR_BYTES];
+    uint8_t *const text = len > NEAR_BYTES ? malloc(len) : near;
 
-static int set_note(struct record *record, const uint8_t *note, size_t note_len)
-{
-    uint8_t *moved;
-
-    if (note_len == 0 && record->note_len == 0)
-        return 1;
-    moved = realloc(record->device_id, record->device_id_len + note_len);
-    if (moved == NULL)
+    if (text == NULL)
         return 0;
-    record->device_id = moved;
-    record->note_len = (uint8_t)note_len;
+    memcpy(text, device_id, device_id_len);
     if (note_len > 0)
-        memcpy(moved + record->device_id_len, note, note_len);
+        memcpy(text + device_id_len, note, note_len);
+    forget_text(record);
+    record->device_id_len = (uint8_t)device_id_len;
+    record->note_len = (uint8_t)note_len;
+    if (text == near)
+        memcpy(record->text.near, near, len);
+    else
+        record->text.far = text;
     return 1;
 }
 
@@ -191,15 +207,14 @@ static void release_record(struct eng_sessions *sessions, uint32_t number)
 {
     struct record *record = &sessions->records[number];
 
-    free(record->device_id);
-    record->device_id = NULL;
-    record->device_id_len = 0;
+    forget_text(record);
     record->hash = sessions->free_record;
     sessions->free_record = number;
 }
 
 /* A record for a device that has none yet, at its place. NONE where memory is short. */
-static uint32_t enter(struct eng_sessions *sessions, uint32_t hash, const uint8_t *device_id, size_t device_id_len)
+static uint32_t enter(struct eng_sessions *sessions, uint32_t hash, const uint8_t *device_id, size_t device_id_len,
+                      const struct eng_session *session)
 {
     uint32_t number;
 
@@ -208,7 +223,7 @@ static uint32_t enter(struct eng_sessions *sessions, uint32_t hash, const uint8_
     number = free_record(sessions);
     if (number == NONE)
         return NONE;
-    if (!set_device_id(&sessions->records[number], device_id, device_id_len)) {
+    if (!set_text(&sessions->records[number], device_id, device_id_len, session->note, session->note_len)) {
         release_record(sessions, number);
         return NONE;
     }
@@ -223,7 +238,7 @@ static void tell(const struct eng_sessions *sessions, uint32_t number, struct en
     const struct record *record = &sessions->records[number];
 
     *session = (struct eng_session){.handle = handle_of(sessions, number),
-                                    .note = record->note_len > 0 ? record->device_id + record->device_id_len : NULL,
+                                    .note = record->note_len > 0 ? device_id_of(record) + record->device_id_len : NULL,
                                     .note_len = record->note_len,
                                     .connection = record->connection,
                                     .since = record->since,
@@ -273,21 +288,19 @@ uint64_t eng_sessions_attach(struct eng_sessions *sessions, const uint8_t *devic
         return 0;
     hash = hash_of(sessions, device_id, device_id_len);
     number = sessions->places[place_of(sessions, hash, device_id, device_id_len)];
-    if (number == NONE)
-        number = enter(sessions, hash, device_id, device_id_len);
-    else
+    if (number != NONE) {
         tell(sessions, number, taken_over);
-    if (number == NONE)
-        return 0;
-
-    record = &sessions->records[number];
-    keep_note(sessions, taken_over);
-    if (!set_note(record, session->note, session->note_len)) {
-        if (taken_over->handle == 0)
-            leave(sessions, number);
+        keep_note(sessions, taken_over);
+        if (!set_text(&sessions->records[number], device_id, device_id_len, session->note, session->note_len))
+            number = NONE;
+    } else
+        number = enter(sessions, hash, device_id, device_id_len, session);
+    if (number == NONE) {
         *taken_over = (struct eng_session){0};
         return 0;
     }
+
+    record = &sessions->records[number];
     record->version++;
     record->connection = session->connection;
     record->since = session->since;
@@ -322,7 +335,7 @@ size_t eng_sessions_device_id(const struct eng_sessions *sessions, uint64_t hand
 
     if (record == NULL)
         return 0;
-    *device_id = record->device_id;
+    *device_id = device_id_of(record);
     return record->device_id_len;
 }
 
@@ -347,9 +360,17 @@ size_t eng_sessions_device_ids(const struct eng_sessions *sessions, uint8_t *dat
 
         if (record->device_id_len == 0)
             continue;
-        memcpy(data + at, record->device_id, record->device_id_len);
+        memcpy(data + at, device_id_of(record), record->device_id_len);
         at += record->device_id_len;
         data[at++] = '\n';
     }
     return len;
+}
+
+void eng_sessions_fetch(const struct eng_sessions *sessions, uint64_t handle)
+{
+    const uint32_t number = (uint32_t)handle - 1;
+
+    if (number < sessions->records_count)
+        __builtin_prefetch(&sessions->records[number]);
 }

@@ -75,6 +75,14 @@ void eng_timers_arm(struct eng_timers *timers, uint32_t number, uint64_t deadlin
     timers->armed++;
 }
 
+void eng_timers_arm_by(struct eng_timers *timers, uint32_t number, uint64_t deadline_ms)
+{
+    const uint64_t tick = timers->timers[number].tick;
+
+    if (tick == 0 || tick > deadline_ms / ENG_TIMERS_TICK_MS + 1)
+        eng_timers_arm(timers, number, deadline_ms);
+}
+
 uint32_t eng_timers_due(struct eng_timers *timers, uint64_t now_ms)
 {
     const uint64_t now = now_ms / ENG_TIMERS_TICK_MS;

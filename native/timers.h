@@ -36,6 +36,8 @@ ENG_MUST_USE(eng_timers_reserve);
 
 /* Of a number below the count reserved. Arming anew moves the deadline; disarming a disarmed one changes nothing. */
 void eng_timers_arm(struct eng_timers *timers, uint32_t number, uint64_t deadline_ms);
+/* The same where it is not armed for an earlier instant already, whose ringing in vain costs less than moving it. */
+void eng_timers_arm_by(struct eng_timers *timers, uint32_t number, uint64_t deadline_ms);
 void eng_timers_disarm(struct eng_timers *timers, uint32_t number);
 
 /* A number whose deadline has come, and which is disarmed by this; ENG_TIMERS_NONE where there is none. */

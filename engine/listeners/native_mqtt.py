@@ -181,7 +181,7 @@ class NativeMqttFront:
     # The one task that polls
 
     async def _poll(self, front: NativeFront, nursery: trio.Nursery) -> None:
-        """In each turn as little as can be: all that it needs is out of the cache after 10 ms of C and kernel."""
+        """In each turn as little as can be: all that it needs is out of the cache after 20 ms of C and kernel."""
         clock, throttle, this_second = self._services.clock, self._services.admission.throttle, 0
         while True:
             now = int(clock.wall())

@@ -71,7 +71,14 @@ static void drive_timers(void)
         const uint32_t number = (uint32_t)dice(NUMBERS);
         uint64_t earliest = UINT64_MAX;
 
-        switch (dice(4)) {
+        switch (dice(5)) {
+        case 2:
+            /* Not later than it rings already. */
+            earliest = now + dice(3000);
+            eng_timers_arm_by(&timers, number, earliest);
+            if (deadlines[number] == 0 || earliest / ENG_TIMERS_TICK_MS < deadlines[number] / ENG_TIMERS_TICK_MS)
+                deadlines[number] = earliest;
+            break;
         case 0:
             deadlines[number] = now + (dice(8) == 0 ? dice(2000000) : dice(3000));
             eng_timers_arm(&timers, number, deadlines[number]);
@@ -108,20 +115,21 @@ static void drive_prefixes(void)
     for (int step = 0; step < STEPS; step++) {
         const uint8_t which = (uint8_t)dice(ADDRESSES);
         /* Of an IPv6 address the last half does not count, of a mapped IPv4 one all does. */
-        uint8_t address[16] = {[7] = which, [15] = (uint8_t)dice(256)}, prefix[16];
+        uint8_t address[16] = {[7] = which, [15] = (uint8_t)dice(256)};
+        struct eng_prefix prefix;
 
         if (which >= ADDRESSES / 2)
             memcpy(address, (uint8_t[16]){[10] = 0xff, [11] = 0xff, [15] = which}, 16);
-        eng_prefix_of(address, prefix);
-        check(eng_prefixes_count(&prefixes, prefix) == counts[which], "a prefix is counted wrongly");
+        eng_prefixes_name(&prefixes, address, &prefix);
+        check(eng_prefixes_count(&prefixes, &prefix) == counts[which], "a prefix is counted wrongly");
         if (dice(2) == 0) {
             const int fits = counts[which] > 0 || used < MOST;
 
-            check(eng_prefixes_add(&prefixes, prefix) == fits, "a prefix fits or does not, wrongly");
+            check(eng_prefixes_add(&prefixes, &prefix) == fits, "a prefix fits or does not, wrongly");
             used += fits && counts[which] == 0;
             counts[which] += (uint32_t)fits;
         } else {
-            eng_prefixes_remove(&prefixes, prefix);
+            eng_prefixes_remove(&prefixes, &prefix);
             used -= counts[which] == 1;
             counts[which] -= counts[which] > 0;
         }
@@ -289,13 +297,15 @@ static void drive_held(void)
 static int is_same(const struct eng_session *one, const struct eng_session *other)
 {
     return one->handle == other->handle && one->connection == other->connection && one->since == other->since &&
-           one->front == other->front;
+           one->front == other->front && one->note_len == other->note_len &&
+           (one->note_len == 0 || memcmp(one->note, other->note, one->note_len) == 0);
 }
 
 static void drive_sessions(void)
 {
     enum { DEVICES = 1500 };
     static struct eng_session entered[DEVICES];
+    static uint8_t notes[DEVICES][255];
     const uint8_t key[16] = "fedcba9876543210", *told;
     struct eng_sessions *sessions = eng_sessions_open(key);
     struct eng_session found;
@@ -304,20 +314,33 @@ static void drive_sessions(void)
     check(sessions != NULL, "memory");
     for (int step = 0; step < STEPS; step++) {
         const uint64_t device = dice(DEVICES);
-        char id[32];
-        const size_t id_len = (size_t)snprintf(id, sizeof id, "device-%lu", (unsigned long)device);
+        char id[256];
+        /* Some are longer than a record has room for, some with their note. */
+        const int width = device % 3 == 0 ? 3 : device % 3 == 1 ? 40 : 240;
+        const size_t id_len = (size_t)snprintf(id, sizeof id, "device-%0*lu", width, (unsigned long)device);
 
         eng_sessions_find(sessions, (uint8_t *)id, id_len, &found);
         check(is_same(&found, &entered[device]), "a session is not as it was entered");
         if (dice(2) == 0) {
-            const struct eng_session session = {.connection = dice(1000), .since = (double)step, .front = 1};
+            const size_t note_len = dice(2) == 0 ? 0 : dice(256);
+            uint8_t note[255];
+            struct eng_session session = {.connection = dice(1000),
+                                          .since = (double)step,
+                                          .front = 1,
+                                          .note = note_len > 0 ? note : NULL,
+                                          .note_len = note_len};
             struct eng_session before;
-            const uint64_t handle = eng_sessions_attach(sessions, (uint8_t *)id, id_len, &session, &before);
+            uint64_t handle;
+
+            memset(note, step & 0xff, sizeof note);
+            handle = eng_sessions_attach(sessions, (uint8_t *)id, id_len, &session, &before);
 
             check(is_same(&before, &entered[device]), "what is taken over is told wrongly");
             check(handle != 0 && handle != before.handle, "a handle is used twice");
             check(before.handle == 0 || !eng_sessions_detach(sessions, before.handle), "a stale handle detaches");
             count += entered[device].handle == 0;
+            memcpy(notes[device], note, sizeof note);
+            session.note = notes[device];
             entered[device] = session;
             entered[device].handle = handle;
             check(eng_sessions_device_id(sessions, handle, &told) == id_len && memcmp(told, id, id_len) == 0, "whose?");
@@ -377,10 +400,13 @@ static void drive_rows(struct eng_front *front)
     struct eng_tls_connection *begun = (struct eng_tls_connection *)front;
     uint8_t known[16], watched[16];
     uint32_t strange, distrusted, familiar, first, second;
+    struct eng_prefix prefix;
 
     eng_front_map(known, (uint8_t[4]){192, 0, 2, 2});
     eng_front_map(watched, (uint8_t[4]){192, 0, 2, 3});
-    check(eng_prefixes_open(&front->watched, known, 4) && eng_prefixes_add(&front->watched, watched), "memory");
+    check(eng_prefixes_open(&front->watched, known, 4), "memory");
+    eng_prefixes_name(&front->watched, watched, &prefix);
+    check(eng_prefixes_add(&front->watched, &prefix), "memory");
     eng_recent_prefixes_note(&front->accepted, known);
     eng_recent_prefixes_note(&front->accepted, watched);
     strange = waiting_from(front, 1, NULL);

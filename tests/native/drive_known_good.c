@@ -14,7 +14,7 @@ int __real_eng_credential_unseal(EVP_CIPHER_CTX *context, const uint8_t *nonce, 
                                  size_t associated_len, const uint8_t *sealed, const uint8_t *tag, uint8_t *secrets);
 int __wrap_eng_credential_unseal(EVP_CIPHER_CTX *context, const uint8_t *nonce, const uint8_t *associated,
                                  size_t associated_len, const uint8_t *sealed, const uint8_t *tag, uint8_t *secrets);
-__typeof__(eng_secret_verify) __real_eng_secret_verify, __wrap_eng_secret_verify;
+__typeof__(eng_secret_verify_by) __real_eng_secret_verify_by, __wrap_eng_secret_verify_by;
 
 int __wrap_eng_credential_unseal(EVP_CIPHER_CTX *context, const uint8_t *nonce, const uint8_t *associated,
                                  size_t associated_len, const uint8_t *sealed, const uint8_t *tag, uint8_t *secrets)
@@ -25,9 +25,9 @@ int __wrap_eng_credential_unseal(EVP_CIPHER_CTX *context, const uint8_t *nonce, 
     return done;
 }
 
-unsigned int __wrap_eng_secret_verify(const uint8_t *password, size_t password_len, const uint8_t *stamp,
-                                      size_t stamp_len, const uint8_t *primary, size_t primary_len,
-                                      const uint8_t *secondary, size_t secondary_len)
+unsigned int __wrap_eng_secret_verify_by(struct eng_secret_key *key, const uint8_t *password, const uint8_t *stamp,
+                                         const uint8_t *primary, size_t primary_len, const uint8_t *secondary,
+                                         size_t secondary_len)
 {
     unsigned int proved;
 
@@ -35,8 +35,7 @@ unsigned int __wrap_eng_secret_verify(const uint8_t *password, size_t password_l
     if (primary[0] == 'x')
         return 0;
 #endif
-    proved = __real_eng_secret_verify(password, password_len, stamp, stamp_len, primary, primary_len, secondary,
-                                      secondary_len);
+    proved = __real_eng_secret_verify_by(key, password, stamp, primary, primary_len, secondary, secondary_len);
     (void)VALGRIND_MAKE_MEM_DEFINED(&proved, sizeof proved);
     return proved;
 }

@@ -236,7 +236,7 @@ def _seconds_of(year: int, month: int, day: int, hour: int) -> float:
 class TestMemcheck:
     RIGHT = (PUBLISHED_PASSWORD.decode(), password_for(b"abcdefgh" * 4).decode())
     WRONG = ("0" * 64, RIGHT[0][:-1] + "g", hashlib.sha256(b"").hexdigest())
-    WRAPPED = "-Wl,--wrap=eng_credential_unseal,--wrap=eng_secret_verify"
+    WRAPPED = "-Wl,--wrap=eng_credential_unseal,--wrap=eng_secret_verify_by"
 
     def memcheck(self, tmp_path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
         program = tmp_path / "drive_known_good"

@@ -1,5 +1,6 @@
 """native/secret.c by itself: no branch or address depends on a secret (memcheck), no byte is read or written astray."""
 
+import hmac
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -24,8 +25,17 @@ CASES = [
     *((PASSWORD, STAMP, b"p" * length, b"s" * length) for length in LENGTHS),
     *(((PASSWORD * 4)[:length], STAMP, SECRET, OTHER) for length in LENGTHS),
     *((PASSWORD, b"k" * length, SECRET, OTHER) for length in LENGTHS),
+    # Rows of equal stamps, and back to an earlier one.
+    *(
+        (hmac.new(stamp, SECRET, "sha256").hexdigest().encode(), stamp, *secrets)
+        for stamp in (STAMP, STAMP, STAMP[:-1] + b"9", STAMP)
+        for secrets in ((SECRET, OTHER), (OTHER, SECRET), (OTHER, OTHER), (SECRET, SECRET))
+    ),
 ]
 ANSWERS = "".join(f"{verify_secret(*case)}\n" for case in CASES)
+
+BY = ("-DBY",)
+"""The driver asks eng_secret_verify_by."""
 
 Compile = Callable[..., Path]
 
@@ -61,10 +71,11 @@ def memcheck(program: Path, **environment: str) -> subprocess.CompletedProcess[s
 class TestMemcheck:
     # 0 switches every processor extension off: the plain code of libcrypto, as on a machine without them.
     @pytest.mark.parametrize("environment", [{}, {"OPENSSL_ia32cap": "0"}], ids=["this processor", "plain processor"])
+    @pytest.mark.parametrize("asked", [(), BY], ids=["plain", "by"])
     def test_no_branch_and_no_address_depends_on_a_secret(
-        self, compile_driver: Compile, environment: dict[str, str]
+        self, compile_driver: Compile, environment: dict[str, str], asked: tuple[str, ...]
     ) -> None:
-        run = memcheck(compile_driver(REAL, "-DMEMCHECK"), **environment)
+        run = memcheck(compile_driver(REAL, "-DMEMCHECK", *asked), **environment)
         assert (run.returncode, run.stderr, run.stdout) == (0, "", ANSWERS)
 
     def test_same_driver_passes_a_slow_but_careful_implementation(self, compile_driver: Compile) -> None:
@@ -89,8 +100,9 @@ class TestMemcheck:
 class TestSanitizers:
     FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
-    def test_edge_lengths_are_clean(self, compile_driver: Compile) -> None:
-        run = drive(compile_driver(REAL, *self.FLAGS))
+    @pytest.mark.parametrize("asked", [(), BY], ids=["plain", "by"])
+    def test_edge_lengths_are_clean(self, compile_driver: Compile, asked: tuple[str, ...]) -> None:
+        run = drive(compile_driver(REAL, *self.FLAGS, *asked))
         assert (run.returncode, run.stderr, run.stdout) == (0, "", ANSWERS)
 
     def test_byte_read_past_the_password_is_caught(self, compile_driver: Compile) -> None:
