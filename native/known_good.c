@@ -13,9 +13,12 @@
 
 static int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
+/* Letters, digits, _ and -, which are looked at one by one: a bit for each character. */
 static int is_id_byte(uint8_t byte)
 {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || is_digit(byte) || byte == '_' || byte == '-';
+    static const uint64_t bits[4] = {0x03ff200000000000, 0x07fffffe87fffffe, 0, 0};
+
+    return (int)(bits[byte / 64] >> byte % 64 & 1);
 }
 
 /* `{device_id}_0_{sign_type}_{YYYYMMDDHH}`, split from the right: a device_id may hold underscores. */
