@@ -200,6 +200,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Lines changed in one write where a call is about all of a task (about 5 ms), for the same reason as the next."""
     batch_group: int = 64
     """Lines worked in one transaction (about 5 ms), so that other writes and the devices are never kept waiting."""
-    batch_poll_seconds: float = 0.25
+    batch_poll_seconds: float = 0.5
     """How often idle tasks are looked at."""
     api_seconds: float = 30.0

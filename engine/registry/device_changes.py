@@ -151,6 +151,11 @@ def change_tags(
     return None
 
 
+def is_any_due(connection: sqlite3.Connection, now: float) -> bool:
+    """Whether expire_devices may find a device."""
+    return connection.execute("SELECT 1 FROM credential WHERE timeout_at <= ? LIMIT 1", (now,)).fetchone() is not None
+
+
 def expire_devices(connection: sqlite3.Connection, now: float, most: int) -> Sequence[str]:
     """The device_ids that were deleted. See Store.expire_devices."""
     expired = connection.execute(
