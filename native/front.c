@@ -226,8 +226,8 @@ void eng_front_settle(struct eng_front *front)
 
 static void take_event(struct eng_front *front, const struct epoll_event *ready)
 {
-    uint32_t slot;
     struct eng_connection *connection;
+    uint32_t slot;
 
     if (ready->data.u64 == ENG_FRONT_LISTENER) {
         front->is_listener_ready = 1;
@@ -235,7 +235,6 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
     }
     if (ready->data.u64 == ENG_FRONT_TIMER) {
         uint64_t rings;
-
         if (read(front->timer, &rings, sizeof rings) == sizeof rings)
             front->timer_ms = UINT64_MAX;
         return;
@@ -264,7 +263,8 @@ static int has_something_to_tell(const struct eng_front *front)
 /* Whoever waits for Python waits for the end of the turn; while nobody does, it is Trio's other tasks alone. */
 static int is_over(const struct eng_front *front)
 {
-    const uint64_t turn_ns = has_something_to_tell(front) ? ENG_FRONT_TURN_NS : ENG_FRONT_QUIET_TURN_NS;
+    const uint64_t quiet_ns = front->tls == NULL ? ENG_FRONT_QUIET_TURN_NS : ENG_FRONT_QUIET_TLS_TURN_NS;
+    const uint64_t turn_ns = has_something_to_tell(front) ? ENG_FRONT_TURN_NS : quiet_ns;
 
     return front->events_count >= ENG_FRONT_EVENTS || now_ns() - front->polled_ns >= turn_ns;
 }

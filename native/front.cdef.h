@@ -105,8 +105,8 @@ void eng_front_set_tls(struct eng_front *front, struct eng_tls_context *tls);
 /* The epoll descriptor to wait on: readable whenever there is something to do, a deadline included. */
 int eng_front_descriptor(const struct eng_front *front);
 
-/* Work for at most some 5 ms, or 20 while there is nothing to tell. now: epoch seconds. *more: 1 where there is work left,
- * so that the caller polls again without waiting; 2 where there are strangers. How many events there are. */
+/* Work for at most some 5 ms, or 20 (with TLS 10) while there is nothing to tell. now: epoch seconds. *more: 1 where there is
+ * work left, so that the caller polls again without waiting; 2 where there are strangers. How many events there are. */
 uint32_t eng_front_poll(struct eng_front *front, int64_t now, const struct eng_front_event **events, int *more);
 
 /* CONNECTs of the last poll from devices of which the table knows nothing, and that are no events: Python looks them up,
