@@ -235,6 +235,7 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
     }
     if (ready->data.u64 == ENG_FRONT_TIMER) {
         uint64_t rings;
+
         if (read(front->timer, &rings, sizeof rings) == sizeof rings)
             front->timer_ms = UINT64_MAX;
         return;
@@ -383,13 +384,6 @@ void eng_front_watch(struct eng_front *front, const uint8_t *address, int watche
         front->watches_all = 1;
     if (!watched)
         eng_prefixes_remove(&front->watched, &prefix);
-}
-
-void eng_front_stop(struct eng_front *front)
-{
-    eng_front_listen(front, 0);
-    eng_timers_disarm(&front->timers, ENG_FRONT_LISTENER);
-    front->is_stopped = 1;
 }
 
 void eng_front_count(const struct eng_front *front, struct eng_front_counts *counts)

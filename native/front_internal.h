@@ -49,16 +49,23 @@ struct eng_front_strangers {
     uint32_t count;
 };
 
+/* What C makes of a CONNECT: accepted, or Python's to judge; then `good` has the device_id of one that the table does not know
+ * (eng_known_good), else NULL. */
+struct eng_front_judged {
+    int is_known;
+    struct eng_known_good good;
+    struct eng_front_verdict verdict; /* where it is accepted */
+};
+
 /* What a connection in plain TCP begins with, on its way through front_together.c; longer ones are read by themselves. */
 #define ENG_FRONT_TOGETHER 32
 #define ENG_FRONT_OPENING_BYTES 512
 struct eng_front_opening {
     uint64_t connection;
     size_t len;
-    int is_claim, is_known;
+    int is_claim;
     struct eng_front_question question; /* of a claim */
-    struct eng_known_good good;         /* as eng_front_judge leaves it, */
-    struct eng_front_verdict verdict;   /* and of a known one this too */
+    struct eng_front_judged judged;
     uint8_t bytes[ENG_FRONT_OPENING_BYTES];
 };
 
@@ -178,9 +185,9 @@ void eng_front_fetch_ahead(const struct eng_front *front, int at, int count);
 void eng_front_read(struct eng_front *front, uint32_t slot);
 /* The same of what was read and judged with others. */
 void eng_front_take_opening(struct eng_front *front, uint32_t slot, const struct eng_front_opening *opening);
-/* Whether C may decide about this connection. */
-int eng_front_may_decide(const struct eng_front *front, const struct eng_connection *connection);
-ENG_MUST_USE(eng_front_may_decide);
+/* question: of the connection's CONNECT; NULL: it asks nothing that C could answer. */
+void eng_front_decide(struct eng_front *front, const struct eng_connection *connection,
+                      const struct eng_front_question *question, struct eng_front_judged *judged);
 /* Go on with what is held and was not told to Python. */
 void eng_front_resume(struct eng_front *front, uint32_t slot);
 

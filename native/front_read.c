@@ -15,7 +15,7 @@ struct view {
     size_t at; /* what is before it is done with */
     size_t answers;
     int is_held;
-    const struct eng_front_opening *opening; /* which these bytes are, judged already; NULL: they are not */
+    const struct eng_front_judged *judged; /* the CONNECT that they begin with; NULL: it is not yet */
 };
 
 /* Keep what is not done with. 1 when done; the connection is gone where memory is short. */
@@ -96,7 +96,7 @@ static int attach(struct eng_front *front, uint32_t slot, const struct eng_known
     return 1;
 }
 
-int eng_front_may_decide(const struct eng_front *front, const struct eng_connection *connection)
+static int may_decide(const struct eng_front *front, const struct eng_connection *connection)
 {
     /* Whether this one is among the pending yet or not, it counts. */
     const uint32_t pending = front->pending->count + (connection->pending == 0);
@@ -109,13 +109,15 @@ int eng_front_may_decide(const struct eng_front *front, const struct eng_connect
     return connection->is_exempt || !eng_prefixes_has(&front->watched, connection->address);
 }
 
-/* 1 where the CONNECT of a device that is known good was accepted, 0 where Python must be asked, -1 where the connection is
- * gone. */
-static int admit_known(struct eng_front *front, uint32_t slot, const struct eng_known_good *good,
-                       const struct eng_front_verdict *verdict)
+/* 1 where the CONNECT was accepted, 0 where Python must be asked, -1 where the connection is gone. */
+static int accept_judged(struct eng_front *front, uint32_t slot, const struct eng_front_judged *judged)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
+    const struct eng_front_verdict *verdict = &judged->verdict;
+    const struct eng_known_good *good = &judged->good;
 
+    if (!judged->is_known)
+        return 0;
     /* The entry once more, with nothing between this and the answer. */
     if (!attach(front, slot, good) || eng_known_good_still(front->known.table, good) != 1) {
         (void)eng_sessions_detach(front->sessions, connection->session);
@@ -135,29 +137,31 @@ static int admit_known(struct eng_front *front, uint32_t slot, const struct eng_
     return eng_front_write(front, slot, verdict->connack->bytes, verdict->connack->len) ? 1 : -1;
 }
 
-/* The same of a CONNECT that is yet to be judged. Of `good` there is device_id where Python is asked, as eng_front_judge
- * leaves it. */
-static int accept_known(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len,
-                        struct eng_known_good *good)
+void eng_front_decide(struct eng_front *front, const struct eng_connection *connection,
+                      const struct eng_front_question *question, struct eng_front_judged *judged)
 {
-    const struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    struct eng_front_question question;
-    struct eng_front_verdict verdict;
     const uint8_t *list = NULL;
     size_t list_len = 0;
-    int accepted;
 
-    good->device_id = NULL;
-    if (!eng_front_may_decide(front, connection) || eng_front_question(&front->known, body, body_len, &question) != 1)
-        return 0;
+    judged->is_known = 0;
+    judged->good.device_id = NULL;
+    if (question == NULL || !may_decide(front, connection))
+        return;
     if (connection->tls != NULL)
         list = eng_tls_connection_peer(connection->tls, &list_len);
-    if (eng_front_judge(&front->settings, &front->known, &question, list, list_len, front->now, &front->key, good,
-                        &verdict) != 1)
-        return 0;
-    accepted = admit_known(front, slot, good, &verdict);
-    good->device_id = NULL;
-    return accepted;
+    judged->is_known = eng_front_judge(&front->settings, &front->known, question, list, list_len, front->now,
+                                       &front->key, &judged->good, &judged->verdict) == 1;
+}
+
+/* The same from the CONNECT's body; NULL: it is no CONNECT. */
+static void decide(struct eng_front *front, uint32_t slot, const uint8_t *body, size_t body_len,
+                   struct eng_front_judged *judged)
+{
+    struct eng_front_question question;
+    const int is_claim = body != NULL && front->known.table != NULL &&
+                         eng_front_question(&front->known, body, body_len, &question) == 1;
+
+    eng_front_decide(front, eng_connections_at(&front->connections, slot), is_claim ? &question : NULL, judged);
 }
 
 /* What a live session's next packet asks, of `end` bytes with its header; 0: it is no packet. 1 to go on with the next. */
@@ -191,34 +195,22 @@ static int take_packet(struct eng_front *front, uint32_t slot, struct view *view
     return 0;
 }
 
-/* 1, 0 and -1 as admit_known, of what should be CONNECT. *stranger: the device, where the table has nothing of it. */
-static int judge_connect(struct eng_front *front, uint32_t slot, const struct view *view, size_t start, size_t end,
-                         struct eng_known_good *scratch, const struct eng_known_good **stranger)
-{
-    const uint8_t *packet = view->data + view->at;
-    const struct eng_front_opening *opening = view->opening;
-
-    *stranger = opening != NULL ? &opening->good : scratch;
-    if (opening != NULL && opening->is_known) {
-        *stranger = NULL;
-        return admit_known(front, slot, &opening->good, &opening->verdict);
-    }
-    scratch->device_id = NULL;
-    return opening == NULL && end > 0 && packet[0] == CONNECT
-               ? accept_known(front, slot, packet + start, end - start, scratch)
-               : 0;
-}
-
 /* What should be CONNECT, of `end` bytes with its header; 0: it is no packet. 1 to go on with the next. */
 static int take_connect(struct eng_front *front, uint32_t slot, struct view *view, size_t start, size_t end)
 {
-    struct eng_known_good scratch;
-    const struct eng_known_good *stranger;
-    const int accepted = judge_connect(front, slot, view, start, end, &scratch, &stranger);
-    int is_noted;
+    const uint8_t *packet = view->data + view->at;
+    const struct eng_front_judged *judged = view->judged;
+    struct eng_front_judged own;
+    int accepted, is_noted;
 
+    if (judged == NULL) {
+        decide(front, slot, end > 0 && packet[0] == CONNECT ? packet + start : NULL, end - start, &own);
+        judged = &own;
+    }
+    accepted = accept_judged(front, slot, judged);
     if (accepted == 0) {
-        is_noted = stranger != NULL && stranger->device_id != NULL && eng_front_note_stranger(front, slot, stranger);
+        is_noted = !judged->is_known && judged->good.device_id != NULL &&
+                   eng_front_note_stranger(front, slot, &judged->good);
         if (await_answer(front, slot, view, end, ENG_CONNECTION_VERDICT_ASKED) && !is_noted)
             (void)eng_front_tell(front, ENG_FRONT_CONNECT, slot);
     }
@@ -254,7 +246,7 @@ static int take(struct eng_front *front, uint32_t slot, struct view *view)
 
 void eng_front_take_opening(struct eng_front *front, uint32_t slot, const struct eng_front_opening *opening)
 {
-    struct view view = {.data = opening->bytes, .len = opening->len, .opening = opening};
+    struct view view = {.data = opening->bytes, .len = opening->len, .judged = &opening->judged};
 
     (void)take(front, slot, &view);
 }
@@ -271,13 +263,14 @@ void eng_front_resume(struct eng_front *front, uint32_t slot)
 void eng_front_read_again(struct eng_front *front, uint32_t slot)
 {
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
-    struct eng_known_good good;
-    size_t start, end;
-    int accepted = 0;
+    struct eng_front_judged judged;
+    size_t start = 0, end = 0;
+    int accepted;
+    const int is_whole = eng_mqtt_frame(connection->in.bytes, connection->asked_bytes,
+                                        front->settings.connect_packet_bytes, &start, &end) == 1;
 
-    if (eng_mqtt_frame(connection->in.bytes, connection->asked_bytes, front->settings.connect_packet_bytes, &start,
-                       &end) == 1)
-        accepted = accept_known(front, slot, connection->in.bytes + start, end - start, &good);
+    decide(front, slot, is_whole ? connection->in.bytes + start : NULL, end - start, &judged);
+    accepted = accept_judged(front, slot, &judged);
     if (accepted == 0)
         (void)eng_front_tell(front, ENG_FRONT_CONNECT, slot);
     if (accepted != 1)

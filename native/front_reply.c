@@ -1,6 +1,6 @@
 #include "front_internal.h"
 
-/* What Python tells the front of one connection. */
+/* What Python tells the front of its connections. */
 
 /* The packets that Python was told of are done with; the rest is looked at, and the socket again. */
 static void go_on(struct eng_front *front, uint32_t slot, const uint8_t *data, size_t data_len)
@@ -84,6 +84,13 @@ int eng_front_close_connection(struct eng_front *front, uint64_t name, enum eng_
     close_as(front, slot, reason);
     eng_front_settle(front);
     return 1;
+}
+
+void eng_front_stop(struct eng_front *front)
+{
+    eng_front_listen(front, 0);
+    eng_timers_disarm(&front->timers, ENG_FRONT_LISTENER);
+    front->is_stopped = 1;
 }
 
 uint32_t eng_front_drain(struct eng_front *front, uint32_t most)

@@ -65,12 +65,11 @@ static void judge(struct eng_front *front, struct eng_front_opening *opening)
     uint32_t slot;
     const struct eng_connection *connection = eng_connections_find(&front->connections, opening->connection, &slot);
 
-    opening->good.device_id = NULL;
-    opening->is_known = connection != NULL && opening->is_claim && eng_front_may_decide(front, connection) &&
-                        eng_front_judge(&front->settings, &front->known, &opening->question, NULL, 0, front->now,
-                                        &front->key, &opening->good, &opening->verdict) == 1;
-    if (opening->is_known)
-        eng_seen_fetch(front->known.seen, opening->good.index);
+    if (connection == NULL)
+        return;
+    eng_front_decide(front, connection, opening->is_claim ? &opening->question : NULL, &opening->judged);
+    if (opening->judged.is_known)
+        eng_seen_fetch(front->known.seen, opening->judged.good.index);
 }
 
 /* Where it is still there: the answer to one may have ended another, whose session it took over, or which was crowded out. */
