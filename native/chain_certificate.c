@@ -10,6 +10,7 @@
 #include "chain_der.h"
 #include "chain_extensions.h"
 #include "chain_names.h"
+#include "library.h"
 
 /* 20 octets of a positive INTEGER hold 159 bits (RFC 5280 section 4.1.2.2). */
 static int is_serial_number(const ASN1_INTEGER *serial)
@@ -188,7 +189,7 @@ enum eng_read eng_certificate_read(const uint8_t *der, size_t der_len, const uin
         return ENG_NO_MEMORY;
     read->references = 1;
     memcpy(read->sha256, sha256, ENG_DIGEST_BYTES);
-    read->x509 = d2i_X509(NULL, &at, (long)der_len);
+    read->x509 = eng_library_certificate(&at, der_len);
     if (read->x509 == NULL || at != der + der_len || !read_fields(read)) {
         eng_certificate_release(read);
         return ENG_NOT_READ;

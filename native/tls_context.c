@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "library.h"
 #include "tls_internal.h"
 
 /* engine/listeners/platform_tls.py says why these and no others. AWS-LC has no security levels; what is too weak in a
@@ -184,7 +185,7 @@ static void release(struct eng_tls_context *context)
 
 static enum eng_tls_refusal furnish(struct eng_tls_context *context, const struct eng_tls_settings *settings)
 {
-    context->library = SSL_CTX_new(TLS_server_method());
+    context->library = eng_library_server();
     context->socket_method = eng_tls_socket_method();
     if (context->library == NULL || context->socket_method == NULL || !set_options(context->library, settings) ||
         !set_tickets(context, settings))

@@ -15,7 +15,7 @@ from engine.limits import Limits
 from tests.helpers import chains
 
 ROOT = Path(__file__).parents[2]
-TOPICS = ("chain*.c", "digest.c", "utf8.c")
+TOPICS = ("chain*.c", "digest.c", "library*.c", "utf8.c")
 SOURCES = [str(path) for topic in TOPICS for path in sorted((ROOT / "native").glob(topic))]
 DRIVER = ROOT / "tests" / "native" / "drive_chain.c"
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -17,7 +17,7 @@ from tests.helpers.native_tls import client_context
 from tests.native.test_tls_connection import CA, DEVICE, ISSUED, client_hello
 
 ROOT = Path(__file__).parents[2]
-TOPICS = ("chain*.c", "digest.c", "tickets.c", "tls*.c", "utf8.c")
+TOPICS = ("chain*.c", "digest.c", "library*.c", "tickets.c", "tls*.c", "utf8.c")
 SOURCES = [str(path) for topic in TOPICS for path in sorted((ROOT / "native").glob(topic))]
 DRIVER = ROOT / "tests" / "native" / "drive_tls.c"
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
