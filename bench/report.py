@@ -110,6 +110,9 @@ def _note(row: Row) -> str:
         notes.append(f"{known:.0%} accepted in C")
     if looked_up:
         notes.append(f"{looked_up:.0%} looked up for C")
+    lost = sum(one.get("not_accepted", 0) for one in row.rounds)
+    if lost:
+        notes.append(f"{lost:.0f} of {sum(one['connections'] for one in row.rounds):.0f} not accepted")
     return ", ".join(notes)
 
 

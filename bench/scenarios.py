@@ -33,6 +33,8 @@ offer three times what it takes; with much less, listen(2)'s queue would take lo
 _SIEGES = 2
 """Times in a round."""
 _HELD = 10_000
+_LOST = 1e-3
+"""The share of connections that a server may lose (mosquitto resets one now and then): its row says how many."""
 
 
 class Unsupported(Exception):
@@ -61,8 +63,7 @@ def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
     asked: dict[str, Flags] = {"mqtt": bout.mqtt, **length, **flags}
     result = storm(bout.service.address, devices, before, **asked)
     user, system, total = (after - used[0][part] for part, after in enumerate(bout.service.cpu()))
-    if result.expected != result.started:
-        raise SystemExit(f"not every connection was accepted: {result}")
+    lost = not_accepted(result)
     if flags.get("resume") and result.resumed < 0.9 * result.started:
         raise Unsupported(f"resumed {result.resumed} of {result.started} sessions")
     each = 1e6 / result.started
@@ -74,8 +75,17 @@ def _closed_loop(bout: Bout, devices: Path, **flags: Flags) -> Figures:
         "busy": total / result.seconds,
         "accepted_in_c": accepted / result.started,
         "looked_up": looked_up / result.started,
+        "not_accepted": lost,
         **_latencies(result),
     }
+
+
+def not_accepted(result: Storm) -> int:
+    """How many connections had another end; where that is more than an accident, the figures say nothing."""
+    lost = result.started - result.expected
+    if lost > _LOST * result.started:
+        raise SystemExit(f"not every connection was accepted: {result}")
+    return lost
 
 
 def _latencies(result: Storm) -> Figures:
@@ -118,9 +128,8 @@ def resumed(bout: Bout) -> Figures:
 
 def _open_loop(bout: Bout, rate: float) -> Figures:
     result = storm(bout.service.address, bout.fleet.few, mqtt=bout.mqtt, seconds=bout.seconds, rate=rate)
-    if result.expected != result.started:
-        raise SystemExit(f"not every connection was accepted: {result}")
-    return {"rate": rate, "client_busy": _client_busy(result), **_latencies(result)}
+    lost = not_accepted(result)
+    return {"rate": rate, "client_busy": _client_busy(result), "not_accepted": lost, **_latencies(result)}
 
 
 def _client_busy(result: Storm) -> float:

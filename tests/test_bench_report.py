@@ -22,3 +22,13 @@ def test_scenario_without_user_time_has_none_above_the_floor() -> None:
     rows = [Row("open", rival, [1.0], [{"p99_us": 2000.0}]) for rival in ("floor", "keyturn auto")]
 
     assert table(rows).splitlines()[-1].split() == ["keyturn", "auto", "1.00", "(1.00", "to", "1.00)", "2.00"]
+
+
+def test_connections_that_a_server_lost_are_told_of_in_its_row() -> None:
+    rounds = [{**round_of(1.0, 10_000), "not_accepted": lost} for lost in (0.0, 2.0, 1.0)]
+    good = Row("plain", "floor", [1.0] * 3, [{**one, "not_accepted": 0.0} for one in rounds])
+
+    *_, first, second = table([good, Row("plain", "mosquitto", [1.0] * 3, rounds)]).splitlines()
+
+    assert "accepted" not in first
+    assert second.endswith("3 of 30000 not accepted")

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -13,6 +14,7 @@ from bench.client import Flags, Storm, holding, storm
 from bench.nodes import device_line, prepare, serving
 from bench.programs import program
 from bench.rivals import Known, Service, await_quiet
+from bench.scenarios import not_accepted
 from bench.stock import stock
 from tests.helpers.device_certificates import issue
 from tests.helpers.mqtt_credentials import credentials_of
@@ -202,3 +204,12 @@ def test_nobody_listening_is_a_reset(tmp_path: Path) -> None:
         host, port = closed.getsockname()
     result = storm(f"{host}:{port}", devices_file(tmp_path), connections=20)
     assert (result.reset, result.expected) == (20, 0)
+
+
+def test_storm_may_lose_one_connection_in_a_thousand_and_tells_of_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        host, port = closed.getsockname()
+    refused = storm(f"{host}:{port}", devices_file(tmp_path), connections=20)
+    assert not_accepted(msgspec.structs.replace(refused, started=20_000, expected=19_980)) == 20
+    with pytest.raises(SystemExit, match="not every connection was accepted"):
+        not_accepted(msgspec.structs.replace(refused, started=20_000, expected=19_979))
