@@ -19,7 +19,7 @@ SOURCES = [*sorted((ROOT / "native").glob("library*.c")), ROOT / "tests" / "nati
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 IS_OPENSSL = library_version().startswith("OpenSSL")
-OURS = "own" if IS_OPENSSL else "default"
+OURS = "own" if library_version().startswith(("OpenSSL 3.0.", "OpenSSL 3.1.")) else "default"
 
 # The sections of openssl.cnf (config(5)) that each configuration adds to.
 CONFIGURATION = """openssl_conf = init
