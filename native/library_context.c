@@ -14,9 +14,8 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 
-/* Those of the suites in tls_context.c, and two that the random generator is made of. */
-static const char *const cipher_names[] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305", "AES-256-CTR",
-                                           "AES-256-ECB"};
+/* Those of the suites in tls_context.c. The random generators take theirs from the default context. */
+static const char *const cipher_names[] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"};
 
 /* The kinds of key that profile DEVICE takes; others are read in the default context (library.c). */
 static const char *const key_names[] = {"EC", "RSA", "ED25519"};
