@@ -244,7 +244,12 @@ static void take_event(struct eng_front *front, const struct epoll_event *ready)
     if (connection == NULL)
         return;
     if (connection->state == ENG_CONNECTION_HANDSHAKE || connection->state == ENG_CONNECTION_HEADER_AWAITED) {
-        connection->events = 0; /* it was watched for once */
+        /* Who is told of again has to wait longer than a turn, and is not to be told of in each. */
+        if (connection->is_queued) {
+            (void)eng_front_watch_for(front, slot, EPOLLONESHOT);
+            return;
+        }
+        connection->active_ms = front->now_ms;
         eng_front_enqueue(front, slot);
         return;
     }
@@ -264,8 +269,7 @@ static int has_something_to_tell(const struct eng_front *front)
 /* Whoever waits for Python waits for the end of the turn; while nobody does, it is Trio's other tasks alone. */
 static int is_over(const struct eng_front *front)
 {
-    const uint64_t quiet_ns = front->tls == NULL ? ENG_FRONT_QUIET_TURN_NS : ENG_FRONT_QUIET_TLS_TURN_NS;
-    const uint64_t turn_ns = has_something_to_tell(front) ? ENG_FRONT_TURN_NS : quiet_ns;
+    const uint64_t turn_ns = has_something_to_tell(front) ? ENG_FRONT_TURN_NS : ENG_FRONT_QUIET_TURN_NS;
 
     return front->events_count >= ENG_FRONT_EVENTS || now_ns() - front->polled_ns >= turn_ns;
 }

@@ -37,8 +37,8 @@ void eng_front_handshake(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     int answer;
 
-    /* A client that has given up is not worth a millisecond of arithmetic. */
-    if (eng_stream_has_left(connection)) {
+    /* A client that has given up is not worth a millisecond of arithmetic; nobody has whom this turn has heard of first. */
+    if ((front->behind_ms != 0 || front->now_ms != connection->active_ms) && eng_stream_has_left(connection)) {
         eng_front_handshake_failed(front, slot, ENG_FAULT_PEER_GONE);
         return;
     }
@@ -50,10 +50,10 @@ void eng_front_handshake(struct eng_front *front, uint32_t slot)
     eng_front_progress(front, slot);
     switch (answer) {
     case ENG_TLS_WANT_READ:
-        (void)eng_front_watch_for(front, slot, EPOLLIN | EPOLLONESHOT);
+        (void)eng_front_watch_for(front, slot, EPOLLIN);
         return;
     case ENG_TLS_WANT_WRITE:
-        (void)eng_front_watch_for(front, slot, EPOLLOUT | EPOLLONESHOT);
+        (void)eng_front_watch_for(front, slot, EPOLLOUT);
         return;
     case 1:
         connection->state = ENG_CONNECTION_CONNECT_AWAITED;

@@ -26,8 +26,7 @@
 #define ENG_FRONT_LINGER_MS 2
 #define ENG_FRONT_PAUSE_NS 150000 /* before the next look, where a storm's last one brought few */
 #define ENG_FRONT_TURN_NS 5000000 /* a poll's length, */
-#define ENG_FRONT_QUIET_TURN_NS 20000000 /* or, while there is nothing to tell, */
-#define ENG_FRONT_QUIET_TLS_TURN_NS 10000000 /* and with TLS, of whose connections fewer are in a turn */
+#define ENG_FRONT_QUIET_TURN_NS 20000000 /* or, while there is nothing to tell */
 
 /* Rows of the queue, in the order in which they are worked. */
 enum eng_front_worth {

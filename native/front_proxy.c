@@ -124,7 +124,7 @@ void eng_front_read_header(struct eng_front *front, uint32_t slot)
         memcpy(front->scratch, connection->in.bytes, held);
     came = recv(connection->fd, front->scratch + held, sizeof front->scratch - held, MSG_PEEK | MSG_DONTWAIT);
     if (came < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-        (void)eng_front_watch_for(front, slot, EPOLLIN | EPOLLONESHOT);
+        (void)eng_front_watch_for(front, slot, EPOLLIN);
         return;
     }
     if (came <= 0) {
@@ -151,5 +151,5 @@ void eng_front_read_header(struct eng_front *front, uint32_t slot)
         eng_front_header_failed(front, slot, ENG_FAULT_OTHER);
         return;
     }
-    (void)eng_front_watch_for(front, slot, EPOLLIN | EPOLLONESHOT);
+    (void)eng_front_watch_for(front, slot, EPOLLIN);
 }

@@ -256,7 +256,7 @@ void eng_front_resume(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     struct view view = {.data = connection->in.bytes, .len = connection->in.len, .is_held = 1};
 
-    if (take(front, slot, &view) && connection->tls != NULL)
+    if (take(front, slot, &view) && connection->tls != NULL && eng_tls_connection_has_more(connection->tls))
         eng_front_enqueue(front, slot);
 }
 
@@ -311,8 +311,9 @@ void eng_front_read(struct eng_front *front, uint32_t slot)
         }
         if (!take(front, slot, &view))
             return;
-        /* What is left in the socket epoll will tell; what libssl has read ahead it cannot. */
-        if (connection->tls == NULL && (size_t)got < sizeof front->scratch)
+        /* What is left in the socket epoll will tell; what is read ahead it cannot. */
+        if (connection->tls == NULL ? (size_t)got < sizeof front->scratch
+                                    : !eng_tls_connection_has_more(connection->tls))
             return;
     }
     if (connection->tls != NULL)

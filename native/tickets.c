@@ -23,12 +23,6 @@
 #define LIFETIME_HOURS 24
 #define LIFETIME_SECONDS (LIFETIME_HOURS * HOUR)
 
-/* secret: HKDF-Extract of the root. listener: SHA-256 of its name. */
-struct eng_tickets {
-    uint8_t secret[ENG_DIGEST_BYTES];
-    uint8_t listener[ENG_DIGEST_BYTES];
-};
-
 /* All that a ticket's keys depend on beside the listener; a part of it is the key name. */
 struct terms {
     uint32_t hour;
@@ -39,6 +33,16 @@ struct terms {
 
 struct keys {
     uint8_t cipher[KEY_BYTES], mac[KEY_BYTES];
+};
+
+/* secret: HKDF-Extract of the root. listener: SHA-256 of its name. keys: those of `terms`, the last that were asked for;
+ * of devices without certificate the next ones are the same, within the hour. Before the first: all 0, which no
+ * server_name is. */
+struct eng_tickets {
+    uint8_t secret[ENG_DIGEST_BYTES];
+    uint8_t listener[ENG_DIGEST_BYTES];
+    struct terms terms;
+    struct keys keys;
 };
 
 struct eng_tickets *eng_tickets_open(const uint8_t root[ENG_TICKET_ROOT_BYTES], const uint8_t *listener,
@@ -113,6 +117,18 @@ static int derive(const struct eng_tickets *tickets, const struct terms *terms, 
     return done;
 }
 
+/* NULL where memory is short. */
+static const struct keys *keys_of(struct eng_tickets *tickets, const struct terms *terms)
+{
+    if (memcmp(&tickets->terms, terms, sizeof *terms) == 0)
+        return &tickets->keys;
+    memset(&tickets->terms, 0, sizeof tickets->terms);
+    if (!derive(tickets, terms, &tickets->keys))
+        return NULL;
+    tickets->terms = *terms;
+    return &tickets->keys;
+}
+
 /* SHA-256 of the name that this ClientHello asks for; of nothing where it asks for none. */
 static int digest_server_name(SSL *ssl, uint8_t sha256[ENG_DIGEST_BYTES])
 {
@@ -135,16 +151,13 @@ static int digest_server_name(SSL *ssl, uint8_t sha256[ENG_DIGEST_BYTES])
 }
 
 /* Sets both up for this ticket. */
-static int key_library(const struct eng_tickets *tickets, const struct terms *terms, const uint8_t iv[IV_BYTES],
+static int key_library(struct eng_tickets *tickets, const struct terms *terms, const uint8_t iv[IV_BYTES],
                        EVP_CIPHER_CTX *cipher, HMAC_CTX *mac, int is_new)
 {
-    struct keys keys;
-    int done = derive(tickets, terms, &keys) &&
-               EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys.cipher, iv, is_new) == 1 &&
-               HMAC_Init_ex(mac, keys.mac, sizeof keys.mac, EVP_sha256(), NULL) == 1;
+    const struct keys *keys = keys_of(tickets, terms);
 
-    OPENSSL_cleanse(&keys, sizeof keys);
-    return done;
+    return keys != NULL && EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys->cipher, iv, is_new) == 1 &&
+           HMAC_Init_ex(mac, keys->mac, sizeof keys->mac, EVP_sha256(), NULL) == 1;
 }
 
 /* A ticket that did not open in the end may have left something in `peer`: without a certificate there is nobody. */

@@ -68,6 +68,7 @@ void eng_tls_connection_close(struct eng_tls_connection *connection)
     end_handshake(connection);
     eng_tls_connection_forget(connection);
     SSL_free(connection->ssl);
+    eng_tls_socket_close(&connection->socket);
     eng_tls_context_end(connection->context);
     free(connection);
     ERR_clear_error();
@@ -146,11 +147,12 @@ int eng_tls_connection_handshake(struct eng_tls_connection *connection, int64_t 
     return 1;
 }
 
-/* A count, or the answer; nothing is left in the queue. */
+/* A count, or the answer; nothing is left in the queue, where only a failure puts something. */
 static int answer(struct eng_tls_connection *connection, int result)
 {
-    if (result <= 0)
-        result = answer_of(connection, result);
+    if (result > 0)
+        return result;
+    result = answer_of(connection, result);
     ERR_clear_error();
     return result;
 }
@@ -161,6 +163,11 @@ int eng_tls_connection_read(struct eng_tls_connection *connection, uint8_t *data
 {
     ERR_clear_error();
     return answer(connection, SSL_read(connection->ssl, data, clamp(data_len)));
+}
+
+int eng_tls_connection_has_more(const struct eng_tls_connection *connection)
+{
+    return connection->socket.ahead_len > 0 || SSL_has_pending(connection->ssl);
 }
 
 int eng_tls_connection_write(struct eng_tls_connection *connection, const uint8_t *data, size_t data_len)

@@ -1,9 +1,9 @@
 /* One TLS connection on a non-blocking descriptor; read by C (tls_connection.h) and by cffi (build.py), so nothing but
  * declarations.
  *
- * A step answers a count over 0, or one of enum eng_tls_answer: 0 closed, -1 want read, -2 want write, -3 failed. libssl
- * reads ahead: after a step has answered, nothing may be left in the socket that wakes anybody, so read until it wants
- * to read. After closed or failed only shutdown and close are allowed. No call leaves anything in libcrypto's error queue.
+ * A step answers a count over 0, or one of enum eng_tls_answer: 0 closed, -1 want read, -2 want write, -3 failed. A
+ * connection reads ahead: after a read, nothing may be left in the socket that wakes anybody, so read on while there is
+ * more. After closed or failed only shutdown and close are allowed. No call leaves anything in libcrypto's error queue.
  */
 
 struct eng_tls_connection;
@@ -20,6 +20,9 @@ int eng_tls_connection_handshake(struct eng_tls_connection *connection, int64_t 
 
 /* Octets read into `data`, at most data_len (over 0). closed: the peer has ended, with close_notify or without. */
 int eng_tls_connection_read(struct eng_tls_connection *connection, uint8_t *data, size_t data_len);
+
+/* 1 where something was read ahead, be it less than a record. */
+int eng_tls_connection_has_more(const struct eng_tls_connection *connection);
 
 /* Octets taken of `data`, perhaps fewer than data_len (over 0). After want_write the same octets must be given again. */
 int eng_tls_connection_write(struct eng_tls_connection *connection, const uint8_t *data, size_t data_len);

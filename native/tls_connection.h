@@ -12,6 +12,7 @@
 ENG_MUST_USE(eng_tls_connection_open);
 ENG_MUST_USE(eng_tls_connection_handshake);
 ENG_MUST_USE(eng_tls_connection_read);
+ENG_MUST_USE(eng_tls_connection_has_more);
 ENG_MUST_USE(eng_tls_connection_write);
 ENG_MUST_USE(eng_tls_connection_shutdown);
 ENG_MUST_USE(eng_tls_connection_fault);

@@ -125,9 +125,13 @@ static int check_server_name(SSL *ssl, int *alert, void *unused)
 /* Which alert ended it is what is counted; the error queues of the two libraries have no common words. */
 static void note_alert(const SSL *ssl, int where, int alert)
 {
-    struct eng_tls_connection *connection = eng_tls_connection_of(ssl);
+    struct eng_tls_connection *connection;
 
-    if (connection == NULL || (where & SSL_CB_ALERT) == 0 || alert >> 8 != SSL3_AL_FATAL)
+    /* Each step of a handshake comes by here. */
+    if ((where & SSL_CB_ALERT) == 0 || alert >> 8 != SSL3_AL_FATAL)
+        return;
+    connection = eng_tls_connection_of(ssl);
+    if (connection == NULL)
         return;
     if (where & SSL_CB_READ)
         connection->alert_received = alert & 0xff;
@@ -142,7 +146,6 @@ static int set_options(SSL_CTX *library, const struct eng_tls_settings *settings
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(library, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(library, settings->certificate_list_bytes);
-    SSL_CTX_set_read_ahead(library, 1);
     /* Asked for, not required: devices with a secret use the same port. No list of CA names is sent: a fleet's would not
      * fit, and would tell anybody who asks which CAs there are. */
     SSL_CTX_set_verify(library, SSL_VERIFY_PEER, NULL);

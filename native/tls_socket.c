@@ -1,35 +1,81 @@
 #include "tls_socket.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <openssl/ssl.h>
 
+/* A record is read by its header and then by its body, so that each read in advance saves calls of the system. It is done
+ * here and not by libssl, which would take memory for the longest record there can be, each time: what devices send fits
+ * in this, and a longer body goes where libssl wants it. */
+#define AHEAD_BYTES 1024
+
 static int must_wait(void) { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-static int receive(BIO *bio, char *data, int data_len)
+static size_t least(size_t one, size_t other) { return one < other ? one : other; }
+
+/* As recv, within the budget. */
+static ssize_t draw(BIO *bio, struct eng_tls_socket *socket, void *data, size_t data_len)
 {
-    struct eng_tls_socket *socket = BIO_get_data(bio);
-    size_t wanted = data_len < 0 ? 0 : (size_t)data_len;
     ssize_t got;
 
-    BIO_clear_retry_flags(bio);
     if (socket->budget == 0) {
         socket->is_over_budget = 1;
         return -1;
     }
-    got = recv(socket->descriptor, data, wanted < socket->budget ? wanted : socket->budget, 0);
-    if (got < 0 && must_wait()) {
+    got = recv(socket->descriptor, data, least(data_len, socket->budget), 0);
+    if (got < 0 && must_wait())
         BIO_set_retry_read(bio);
-        return -1;
-    }
-    if (got <= 0) {
+    else if (got <= 0)
         socket->is_gone = 1;
-        return got < 0 ? -1 : 0;
-    }
-    if (socket->budget != SIZE_MAX)
+    else if (socket->budget != SIZE_MAX)
         socket->budget -= (size_t)got;
-    return (int)got;
+    return got;
+}
+
+void eng_tls_socket_close(struct eng_tls_socket *socket)
+{
+    free(socket->ahead);
+    socket->ahead = NULL;
+    socket->ahead_len = 0;
+}
+
+/* Of what was read ahead, which is something. */
+static int give(struct eng_tls_socket *socket, char *data, size_t wanted)
+{
+    const size_t given = least(wanted, socket->ahead_len);
+
+    memcpy(data, socket->ahead + socket->ahead_at, given);
+    socket->ahead_at += (uint16_t)given;
+    socket->ahead_len -= (uint16_t)given;
+    if (socket->ahead_len == 0)
+        eng_tls_socket_close(socket);
+    return (int)given;
+}
+
+static int receive(BIO *bio, char *data, int data_len)
+{
+    struct eng_tls_socket *socket = BIO_get_data(bio);
+    const size_t wanted = data_len < 0 ? 0 : (size_t)data_len;
+    ssize_t got;
+
+    BIO_clear_retry_flags(bio);
+    if (socket->ahead_len > 0)
+        return give(socket, data, wanted);
+    if (wanted < AHEAD_BYTES)
+        socket->ahead = malloc(AHEAD_BYTES);
+    if (socket->ahead == NULL)
+        return (int)draw(bio, socket, data, wanted);
+    got = draw(bio, socket, socket->ahead, AHEAD_BYTES);
+    if (got <= 0) {
+        eng_tls_socket_close(socket);
+        return (int)got;
+    }
+    socket->ahead_at = 0;
+    socket->ahead_len = (uint16_t)got;
+    return give(socket, data, wanted);
 }
 
 static int transmit(BIO *bio, const char *data, int data_len)

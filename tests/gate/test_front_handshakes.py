@@ -12,7 +12,7 @@ from tests.gate.conftest import OpenFront
 from tests.helpers.native_front import CONNACK, PolledFront, known_connect
 from tests.helpers.native_tls import Server, Wire, client_context
 
-STRANGERS = 300
+STRANGERS = 600
 PUMP = "127.0.0.2"
 
 

@@ -44,6 +44,10 @@ class Connection:
         count = _native.lib.eng_tls_connection_read(self._pointer, data, size)
         return bytes(_native.ffi.buffer(data, count)) if count > 0 else count
 
+    @property
+    def has_more(self) -> bool:
+        return bool(_native.lib.eng_tls_connection_has_more(self._pointer))
+
     def write(self, data: bytes) -> int:
         return _native.lib.eng_tls_connection_write(self._pointer, data, len(data))
 

@@ -98,6 +98,16 @@ class TestTaken:
         late = server.shake(context, device, session=session, now=now + 24 * HOUR)
         assert (late.answer, late.server.is_resumed) == (1, False)
 
+    def test_ticket_serves_after_another_names(self, server: Server, device: ssl.SSLContext) -> None:
+        """The keys of one are kept until another's are needed."""
+        device.check_hostname = False
+        device.verify_mode = ssl.CERT_NONE
+        context = server.context(CA, root=ROOT)
+        sessions = {name: session_of(server.shake(context, device, name=name)) for name in ("localhost", "other")}
+        for name, session in sessions.items():
+            again = server.shake(context, device, session=session, name=name)
+            assert (again.answer, again.server.is_resumed, again.server.server_name) == (1, True, name)
+
 
 class TestNotTaken:
     """A full handshake follows, in which the peer proves itself anew."""

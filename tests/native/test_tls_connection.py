@@ -295,6 +295,25 @@ def test_failed_calls_leave_nothing_in_the_error_queue_that_python_reads(server:
     assert (again.answer, again.alert) == (1, "")
 
 
+def test_nothing_that_came_waits_where_nobody_is_woken(server: Server) -> None:
+    """Records that came together, also such as are longer than what is read ahead."""
+    shaken = server.shake(server.context(CA), client_context(PLATFORM_CA.certificate))
+    said = [b"a", b"b" * 900, b"c" * 3000, b"d" * 16384, b"e" * 1100, b"f"]
+    for piece in said:
+        shaken.client.write(piece)
+    while shaken.wire.send_some():
+        pass
+    heard = b""
+    while len(heard) < len(b"".join(said)):
+        assert shaken.server.has_more or select.select([shaken.server.sock], [], [], 0)[0]
+        got = shaken.server.read(16384)
+        assert isinstance(got, bytes)
+        heard += got
+    assert heard == b"".join(said)
+    assert not shaken.server.has_more
+    assert shaken.server.read() == WANT_READ
+
+
 def test_slow_bytes_never_block(server: Server) -> None:
     """Each step answers at once; only the front's deadline ends such a peer."""
     left, right = socket.socketpair()
