@@ -90,7 +90,7 @@ struct eng_front {
     struct eng_prefixes watched;
     uint32_t live;
 
-    /* Work that no event of epoll will bring back: handshakes, and what libssl has read ahead. Of a row the oldest is
+    /* Work that no event of epoll will bring back: handshakes, and what was read ahead of libssl. Of a row the oldest is
      * done first, but of handshakes to begin the newest under overload: then the oldest have given up already (DESIGN
      * section 6). */
     struct eng_front_row rows[ENG_WORTHS];
