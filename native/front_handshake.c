@@ -37,7 +37,8 @@ void eng_front_handshake(struct eng_front *front, uint32_t slot)
     struct eng_connection *connection = eng_connections_at(&front->connections, slot);
     int answer;
 
-    /* A client that has given up is not worth a millisecond of arithmetic; nobody has whom this turn has heard of first. */
+    /* A client that has given up is not worth a millisecond of arithmetic. Who came or spoke in this very turn has not waited
+     * for anything, and is not asked after. */
     if ((front->behind_ms != 0 || front->now_ms != connection->active_ms) && eng_stream_has_left(connection)) {
         eng_front_handshake_failed(front, slot, ENG_FAULT_PEER_GONE);
         return;

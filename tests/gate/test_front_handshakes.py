@@ -92,6 +92,17 @@ def test_newest_goes_first_once_the_oldest_has_waited_for_a_second(open_front: O
     assert sum(map(is_answered, strangers)) < STRANGERS
 
 
+def test_whom_epoll_tells_of_again_while_they_wait_is_served_in_the_end(open_front: OpenFront, tls: TlsContext) -> None:
+    front = open_front(tls=tls, accept_batch=2 * STRANGERS)
+    strangers = [begin(front, "127.0.0.1") for _ in range(STRANGERS)]
+    front.until(lambda: all(map(is_answered, strangers)))
+    for stranger in strangers:
+        assert stranger.step()
+        stranger.client.write(known_connect("valve"))
+        stranger.send_some()
+    front.until(lambda: sum(event.kind == Kind.CONNECT for event in front.events) == STRANGERS)
+
+
 def test_failures_of_one_kind_are_told_together(open_front: OpenFront, tls: TlsContext) -> None:
     front = open_front(tls=tls, accept_batch=STRANGERS)
     for _ in range(STRANGERS):
